@@ -1,0 +1,12 @@
+//! rpm2deb: turns RPM packages into proper Debian packages.
+//!
+//! Data flows one way: `rpm` (read) -> `plan` (pure decisions) -> `transform` (stream) -> `deb` (write).
+
+pub mod error;
+pub mod event;
+pub mod limits;
+pub mod patch;
+pub mod plan;
+pub mod printable;
+pub mod rpm;
+pub mod tree;

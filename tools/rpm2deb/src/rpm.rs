@@ -1,0 +1,3 @@
+//! Reading RPMs.
+pub mod digest;
+pub mod package;
