@@ -2,6 +2,7 @@
 //!
 //! Data flows one way: `rpm` (read) -> `plan` (pure decisions) -> `transform` (stream) -> `deb` (write).
 
+pub mod elf;
 pub mod error;
 pub mod event;
 pub mod limits;
