@@ -46,7 +46,7 @@ impl Application<'_> {
     pub(super) fn run(&mut self, content: Option<&[u8]>) -> Result<Vec<u8>, PatchError> {
         self.check_presence(content)?;
         let content = content.unwrap_or_default();
-        if self.budget.spend_bytes(content.len()).is_err() {
+        if self.budget.spend_bytes(content.len() / 4).is_err() {
             return Err(self.part.refuse(self.file, TOO_MUCH_WORK));
         }
         if self.part.hunks.is_empty() {
@@ -102,7 +102,7 @@ impl Application<'_> {
     }
 
     fn report(&mut self, number: usize, line: i64, offset: i64, fuzz: i64) {
-        let lines = if offset.abs() == 1 { "line" } else { "lines" };
+        let lines = if offset == 1 { "line" } else { "lines" };
         let notice = match (offset, fuzz) {
             (0, 0) => return,
             (_, 0) => {

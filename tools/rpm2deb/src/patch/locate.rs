@@ -13,15 +13,15 @@ pub(super) struct Budget {
 }
 
 impl Budget {
-    /// Comparisons for all patches of a conversion: some seconds.
-    pub(super) const TOTAL: u64 = 1 << 29;
+    /// Comparisons for all patches of a conversion: a second or two. Enough to read a file of 64 MiB a hundred times.
+    pub(super) const TOTAL: u64 = 1 << 27;
 
     pub(super) fn spend(&mut self, units: u64) -> Result<(), Exhausted> {
         self.left = self.left.checked_sub(units).ok_or(Exhausted)?;
         Ok(())
     }
 
-    /// For reading or copying so many bytes.
+    /// For comparing so many bytes.
     pub(super) fn spend_bytes(&mut self, bytes: usize) -> Result<(), Exhausted> {
         self.spend(bytes as u64 / 16 + 1)
     }

@@ -38,7 +38,7 @@
     ("git mode and hunk", true, "diff --git t/f t/f\nold mode 100644\nnew mode 100755\nindex 01e79c3..7898192\n--- t/f\n+++ t/f\n@@ -1 +1 @@\n-1\n+x\n"),
     ("git rename", true, "diff --git t/script t/new/s\nsimilarity index 100%\nrename from t/script\nrename to t/new/s\n"),
     ("git rename and change", true, "diff --git t/f t/g\nsimilarity index 60%\nrename from t/f\nrename to t/g\nindex 01e79c3..7898192 100644\n--- t/f\n+++ t/g\n@@ -1 +1 @@\n-1\n+x\n"),
-    ("git swap", true, "diff --git t/f t/g\nrename from t/f\nrename to t/other\ndiff --git t/f t/other\nrename from t/f\nrename to t/other\ndiff --git t/other t/f\nrename from t/other\nrename to t/f\n"),
+    ("git swap", true, "diff --git t/f t/other\nrename from t/f\nrename to t/other\ndiff --git t/other t/f\nrename from t/other\nrename to t/f\n"),
     ("git copy of what changes", true, "diff --git t/f t/f\nindex 01e79c3..7898192 100644\n--- t/f\n+++ t/f\n@@ -1 +1 @@\n-1\n+x\ndiff --git t/f t/g\ncopy from t/f\ncopy to t/g\nindex 01e79c3..7898192 100644\n--- t/f\n+++ t/g\n@@ -1 +1 @@\n-1\n+y\n"),
     ("git copy", true, "diff --git t/script t/s2\nsimilarity index 100%\ncopy from t/script\ncopy to t/s2\n"),
     ("git binary", false, "diff --git t/f t/f\nindex 01e79c3..7898192 100644\nGIT binary patch\nliteral 3\nKcmZQzWB>pG00961\n\n"),
