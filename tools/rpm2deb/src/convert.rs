@@ -21,11 +21,11 @@ use crate::inspect::{Inspector, Observed};
 use crate::patch::Patch;
 use crate::patched::{PatchPlan, Patcher};
 use crate::plan::{Plan, Policy, Summary};
-use crate::rewrite::Rewriter;
-use crate::rpm::package::Package;
-use crate::rpm;
-use crate::transform::{self, PayloadSource};
 use crate::printable::printable;
+use crate::rewrite::Rewriter;
+use crate::rpm;
+use crate::rpm::package::Package;
+use crate::transform::{self, PayloadSource};
 use crate::tree::{Entry, EntryKind, Sink};
 
 /// Where a .deb goes and in what form.

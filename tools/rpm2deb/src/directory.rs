@@ -98,7 +98,10 @@ pub fn read_debian(root: &Path) -> Result<DebianDir, Error> {
         let file = File::open(&path).map_err(Error::io("open", &path))?;
         file.take(DEBIAN_FILE_BYTES + 1).read_to_end(&mut content).map_err(Error::io("read", &path))?;
         if content.len() as u64 > DEBIAN_FILE_BYTES {
-            return Err(Error::refused(path.display().to_string(), "is larger than 64 MiB, which no packaging file is"));
+            return Err(Error::refused(
+                path.display().to_string(),
+                "is larger than 64 MiB, which no packaging file is",
+            ));
         }
         debian.put(name, content);
     }
@@ -115,8 +118,8 @@ pub struct Tree {
 impl Tree {
     /// Lists the tree. Files without a line in the manifest belong to root, 0755 if executable, else 0644.
     pub fn read(root: &Path, manifest: &[u8]) -> Result<Self, Error> {
-        let text = std::str::from_utf8(manifest)
-            .map_err(|_| Error::malformed("debian/manifest.mtree", "is not UTF-8"))?;
+        let text =
+            std::str::from_utf8(manifest).map_err(|_| Error::malformed("debian/manifest.mtree", "is not UTF-8"))?;
         let mut manifest = manifest::parse(text)?;
         let mut tree = Self { root: root.to_owned(), entries: Vec::new() };
         tree.walk(&TreePath::new(), &mut manifest)?;
@@ -186,7 +189,10 @@ impl Tree {
                 _ => EntryKind::Regular { size_bytes: metadata.len() },
             }
         } else {
-            return Err(Error::refused(printable(&path), "is a socket, device or FIFO; list it in debian/manifest.mtree"));
+            return Err(Error::refused(
+                printable(&path),
+                "is a socket, device or FIFO; list it in debian/manifest.mtree",
+            ));
         };
         self.entries.push(entry(path, kind, attributes));
         Ok(())
@@ -211,14 +217,7 @@ fn order(entry: &Entry) -> (u8, &[u8]) {
 }
 
 fn entry(path: TreePath, kind: EntryKind, attributes: Attributes) -> Entry {
-    Entry {
-        path,
-        kind,
-        mode: attributes.mode,
-        user: attributes.user,
-        group: attributes.group,
-        mtime: attributes.mtime,
-    }
+    Entry { path, kind, mode: attributes.mode, user: attributes.user, group: attributes.group, mtime: attributes.mtime }
 }
 
 fn unlisted(metadata: &fs::Metadata) -> Attributes {

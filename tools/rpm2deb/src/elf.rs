@@ -1,9 +1,9 @@
 //! What an ELF file says of its machine and its libraries.
 
+use goblin::elf::Elf;
 use goblin::elf::header::{self, EI_CLASS, EI_DATA, ELFCLASS32, ELFCLASS64, ELFDATA2LSB, ELFDATA2MSB, Header};
 use goblin::elf::program_header::PT_GNU_STACK;
 use goblin::elf::section_header::SHT_SYMTAB;
-use goblin::elf::Elf;
 
 use crate::tree::TreePath;
 

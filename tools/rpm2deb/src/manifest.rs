@@ -87,8 +87,8 @@ pub fn parse(text: &str) -> Result<BTreeMap<TreePath, Attributes>, Error> {
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        let (path, attributes) =
-            parse_line(line).map_err(|reason| Error::malformed(format!("debian/manifest.mtree line {}", number + 1), reason))?;
+        let (path, attributes) = parse_line(line)
+            .map_err(|reason| Error::malformed(format!("debian/manifest.mtree line {}", number + 1), reason))?;
         entries.insert(path, attributes);
     }
     Ok(entries)
@@ -104,10 +104,14 @@ fn parse_line(line: &str) -> Result<(TreePath, Attributes), String> {
         let (key, value) = word.split_once('=').ok_or_else(|| format!("'{word}' is not KEY=VALUE"))?;
         let bad = || format!("the value of '{word}' is not understood");
         match key {
-            "mode" => attributes.mode = u32::from_str_radix(value, 8).ok().filter(|mode| *mode <= 0o7777).ok_or_else(bad)?,
+            "mode" => {
+                attributes.mode = u32::from_str_radix(value, 8).ok().filter(|mode| *mode <= 0o7777).ok_or_else(bad)?
+            }
             "uname" => attributes.user = owner(value, &path)?,
             "gname" => attributes.group = owner(value, &path)?,
-            "time" => attributes.mtime = value.split('.').next().and_then(|whole| whole.parse().ok()).ok_or_else(bad)?,
+            "time" => {
+                attributes.mtime = value.split('.').next().and_then(|whole| whole.parse().ok()).ok_or_else(bad)?
+            }
             "hardlink" => attributes.special = Some(EntryKind::HardLink { target: parse_path(value)? }),
             "device" => device = parse_device(value).ok_or_else(bad)?,
             "type" => {
@@ -176,7 +180,9 @@ mod tests {
 
     #[test]
     fn edited_nonsense_is_refused_with_its_line() {
-        for bad in ["x mode=0644", "./a mode=99999", "./a uname=a:b", "./../x mode=0644", "./a frob=1", "./a type=socket"] {
+        for bad in
+            ["x mode=0644", "./a mode=99999", "./a uname=a:b", "./../x mode=0644", "./a frob=1", "./a type=socket"]
+        {
             let error = parse(&format!("#mtree\n{bad}\n")).unwrap_err().to_string();
             assert!(error.contains("line 2"), "{error}");
         }

@@ -81,6 +81,16 @@ impl Patch {
         }
         Ok(Self { parts })
     }
+
+    /// Divides the patch: first the parts that name a path of which `is_wanted` holds, then all others. A part that
+    /// names both is of the first kind.
+    pub fn split(&self, is_wanted: &dyn Fn(&[u8]) -> bool) -> (Self, Self) {
+        let (wanted, others) = self.parts.iter().cloned().partition(|part| {
+            let header = &part.header;
+            [&header.old, &header.new, &header.index].into_iter().flatten().any(|name| is_wanted(&name.path))
+        });
+        (Self { parts: wanted }, Self { parts: others })
+    }
 }
 
 /// What a patch says of one file.

@@ -100,7 +100,11 @@ pub fn description(package: &Package, notices: &mut Vec<Notice>) -> String {
     let synopsis = synopsis(package);
     let original = one_line(&package.summary);
     if synopsis != original {
-        notices.push(Notice::note("synopsis-changed", "Description", format!("the summary '{original}' became '{synopsis}'")));
+        notices.push(Notice::note(
+            "synopsis-changed",
+            "Description",
+            format!("the summary '{original}' became '{synopsis}'"),
+        ));
     }
     let mut lines: Vec<String> = package.description.lines().map(clean_line).collect();
     while lines.first().is_some_and(String::is_empty) {
@@ -162,7 +166,15 @@ mod tests {
         for good in ["IBM Corp. <a@b.example>", "Jörg <x.y@z-1.de>", "rpm2deb <unknown@rpm2deb.invalid>"] {
             assert!(is_address(good), "{good}");
         }
-        for bad in ["a@b.c", "IBM, Inc <a@b.c>", "x <root@b.c>", "x <a@localhost>", "x <https://a.b>", " <a@b.c>", "x <a@b.c>\nDepends: y"] {
+        for bad in [
+            "a@b.c",
+            "IBM, Inc <a@b.c>",
+            "x <root@b.c>",
+            "x <a@localhost>",
+            "x <https://a.b>",
+            " <a@b.c>",
+            "x <a@b.c>\nDepends: y",
+        ] {
             assert!(!is_address(bad), "{bad}");
         }
     }

@@ -84,7 +84,8 @@ pub fn copyright(package: &Package) -> String {
     let known = COMMON_LICENSES.iter().find(|(word, file)| !file.is_empty() && license.contains(word));
     match known {
         Some((_, file)) => {
-            let _ = writeln!(text, "On Debian systems the text of that license is in /usr/share/common-licenses/{file}.");
+            let _ =
+                writeln!(text, "On Debian systems the text of that license is in /usr/share/common-licenses/{file}.");
         }
         None => text.push_str("Texts of common licenses are in /usr/share/common-licenses/.\n"),
     }

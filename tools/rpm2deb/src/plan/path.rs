@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::owner;
 use super::relocate::Relocation;
+use super::script::{Ghost, OwnedPath};
 use crate::error::Error;
 use crate::event::Notice;
 use crate::limits::Limits;
@@ -25,22 +26,13 @@ pub struct FilePlan {
     /// Files that dpkg must not overwrite without asking.
     pub conffiles: Vec<TreePath>,
     /// Files whose owner the postinst sets, because the tar cannot name it safely.
-    pub owned: Vec<owner::OwnedPath>,
+    pub owned: Vec<OwnedPath>,
     /// Files with capabilities, and the capabilities' text.
     pub capabilities: Vec<(TreePath, String)>,
     /// %ghost files: not shipped, removed on purge.
     pub ghosts: Vec<Ghost>,
     /// Text files (`.pc`, `.la`) that name the library directory which moved.
     pub rewritten: BTreeSet<TreePath>,
-}
-
-/// A path that belongs to the package without being in it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ghost {
-    /// Where it will appear.
-    pub path: TreePath,
-    /// A directory: removed only if empty.
-    pub is_directory: bool,
 }
 
 impl FilePlan {
@@ -296,8 +288,19 @@ mod tests {
             assert_eq!(checked_path(good.as_bytes()).unwrap(), good.as_bytes()[1..]);
         }
         for bad in [
-            "usr/bin/x", "", "//usr", "/usr//x", "/usr/", "/usr/./x", "/../x", "/usr/..", "/a\nb", "/a\x1b[2J", "/a\x7f",
-            "/debian", "/debian/rules",
+            "usr/bin/x",
+            "",
+            "//usr",
+            "/usr//x",
+            "/usr/",
+            "/usr/./x",
+            "/../x",
+            "/usr/..",
+            "/a\nb",
+            "/a\x1b[2J",
+            "/a\x7f",
+            "/debian",
+            "/debian/rules",
         ] {
             assert!(checked_path(bad.as_bytes()).is_err(), "{bad:?} was accepted");
         }

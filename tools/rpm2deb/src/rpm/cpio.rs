@@ -161,7 +161,18 @@ mod tests {
     fn named(name: &str, mode: u32, data: &[u8]) -> Vec<u8> {
         let mut bytes = format!(
             "070701{:08x}{mode:08x}{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}",
-            1, 0, 0, 1, 0, data.len(), 0, 0, 0, 0, name.len() + 1, 0
+            1,
+            0,
+            0,
+            1,
+            0,
+            data.len(),
+            0,
+            0,
+            0,
+            0,
+            name.len() + 1,
+            0
         )
         .into_bytes();
         bytes.extend_from_slice(name.as_bytes());
