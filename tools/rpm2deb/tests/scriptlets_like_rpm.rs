@@ -149,8 +149,7 @@ fn body(version: u32, slot: Slot) -> String {
 
 /// Builds the RPM with rpmbuild.
 fn rpm_package(directory: &Path, version: u32) -> PathBuf {
-    let scriptlets: String =
-        SLOTS.iter().map(|slot| format!("{}\n{}\n\n", slot.name(), body(version, *slot))).collect();
+    let scriptlets = SLOTS.map(|slot| format!("{}\n{}\n\n", slot.name(), body(version, slot))).concat();
     let spec = format!(
         "Name: logger\nVersion: {version}\nRelease: 1\nSummary: Logs what is asked of it\nLicense: MIT\n\
          BuildArch: noarch\n%description\nA test.\n\n{scriptlets}%install\nmkdir -p %{{buildroot}}/opt/logger\n\
