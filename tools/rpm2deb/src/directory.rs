@@ -121,6 +121,8 @@ impl Tree {
         let text =
             std::str::from_utf8(manifest).map_err(|_| Error::malformed("debian/manifest.mtree", "is not UTF-8"))?;
         let mut manifest = manifest::parse(text)?;
+        let positions: BTreeMap<TreePath, usize> =
+            manifest.iter().map(|(path, attributes)| (path.clone(), attributes.position)).collect();
         let mut tree = Self { root: root.to_owned(), entries: Vec::new() };
         tree.walk(&TreePath::new(), &mut manifest)?;
         // Devices and FIFOs exist in the manifest alone.
@@ -131,7 +133,8 @@ impl Tree {
                 tree.entries.push(entry(path, kind, attributes));
             }
         }
-        tree.entries.sort_by(|a, b| order(a).cmp(&order(b)));
+        let position = |entry: &Entry| positions.get(&entry.path).copied().unwrap_or(usize::MAX);
+        tree.entries.sort_by(|a, b| (rank(a), position(a), &a.path).cmp(&(rank(b), position(b), &b.path)));
         Ok(tree)
     }
 
@@ -205,15 +208,13 @@ impl Tree {
     }
 }
 
-/// Directories, then files, then hard links (whose targets have passed by then), then symlinks.
-fn order(entry: &Entry) -> (u8, &[u8]) {
-    let rank = match entry.kind {
+/// Directories, then files and hard links in the manifest's order, then symlinks.
+fn rank(entry: &Entry) -> u8 {
+    match entry.kind {
         EntryKind::Directory => 0,
-        EntryKind::HardLink { .. } => 2,
-        EntryKind::Symlink { .. } => 3,
+        EntryKind::Symlink { .. } => 2,
         _ => 1,
-    };
-    (rank, &entry.path)
+    }
 }
 
 fn entry(path: TreePath, kind: EntryKind, attributes: Attributes) -> Entry {
@@ -227,5 +228,5 @@ fn unlisted(metadata: &fs::Metadata) -> Attributes {
         _ => 0o644,
     };
     let mtime = u64::try_from(metadata.mtime()).unwrap_or(0);
-    Attributes { mode, user: "root".to_owned(), group: "root".to_owned(), mtime, special: None }
+    Attributes::plain(mode, mtime)
 }

@@ -26,8 +26,18 @@ pub struct Attributes {
     pub group: String,
     /// Seconds since 1970.
     pub mtime: u64,
+    /// Line in the manifest: files keep their order. Largest for files that are not listed.
+    pub position: usize,
     /// Set for what only the manifest can hold: devices and FIFOs. And for hard links, the first name.
     pub special: Option<EntryKind>,
+}
+
+impl Attributes {
+    /// A file of root's that the manifest does not list.
+    pub fn plain(mode: u32, mtime: u64) -> Self {
+        let root = || "root".to_owned();
+        Self { mode, user: root(), group: root(), mtime, position: usize::MAX, special: None }
+    }
 }
 
 /// Renders one line for an entry.
@@ -87,8 +97,9 @@ pub fn parse(text: &str) -> Result<BTreeMap<TreePath, Attributes>, Error> {
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        let (path, attributes) = parse_line(line)
+        let (path, mut attributes) = parse_line(line)
             .map_err(|reason| Error::malformed(format!("debian/manifest.mtree line {}", number + 1), reason))?;
+        attributes.position = number;
         entries.insert(path, attributes);
     }
     Ok(entries)
@@ -97,8 +108,7 @@ pub fn parse(text: &str) -> Result<BTreeMap<TreePath, Attributes>, Error> {
 fn parse_line(line: &str) -> Result<(TreePath, Attributes), String> {
     let mut words = line.split(' ');
     let path = parse_path(words.next().unwrap_or(""))?;
-    let mut attributes =
-        Attributes { mode: 0o644, user: "root".to_owned(), group: "root".to_owned(), mtime: 0, special: None };
+    let mut attributes = Attributes::plain(0o644, 0);
     let mut device = (0, 0);
     for word in words {
         let (key, value) = word.split_once('=').ok_or_else(|| format!("'{word}' is not KEY=VALUE"))?;
