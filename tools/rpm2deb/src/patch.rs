@@ -19,6 +19,7 @@
 //!   the part's other names.
 //! - A last line without its newline counts as a line; patch(1) drops it.
 //! - A git diff may modify a file that it has renamed or copied before; patch(1) 2.7 does not find it.
+//! - Where fuzz puts new lines behind a last line that has no newline, the line gets one; patch(1) joins the two lines.
 
 mod apply;
 mod date;
