@@ -73,7 +73,7 @@ pub fn convert<R: Read>(
         return conversion.report(finished, None);
     };
     let data = archive::unnamed_file(&output.directory)?;
-    let listed = plan.files.directories.values().chain(plan.files.entries.iter().flatten().filter(is_no_directory));
+    let listed = plan.files.directories.values().chain(plan.files.entries.iter().flatten());
     let size_bytes = listed.map(|entry| tar_bytes(&entry.kind)).sum();
     let mut writer = DataWriter::new(&data, output.compression, size_bytes, plan.timestamp)?;
     let finished = conversion.run(source, &mut writer)?;
@@ -204,10 +204,6 @@ fn write_archive(
     let control = archive::control_tar(&members, output.compression, timestamp)?;
     let file_name = debian.identity()?.file_name();
     archive::write(&output.directory, &file_name, output.compression, &control, data, timestamp, output.checksums)
-}
-
-fn is_no_directory(entry: &&Entry) -> bool {
-    entry.kind != EntryKind::Directory
 }
 
 /// Bytes of an entry in the data.tar, about: their sum decides how large the compressor makes itself.

@@ -115,12 +115,12 @@ fn parse_line(line: &str) -> Result<(TreePath, Attributes), String> {
         let bad = || format!("the value of '{word}' is not understood");
         match key {
             "mode" => {
-                attributes.mode = u32::from_str_radix(value, 8).ok().filter(|mode| *mode <= 0o7777).ok_or_else(bad)?
+                attributes.mode = u32::from_str_radix(value, 8).ok().filter(|mode| *mode <= 0o7777).ok_or_else(bad)?;
             }
             "uname" => attributes.user = owner(value, &path)?,
             "gname" => attributes.group = owner(value, &path)?,
             "time" => {
-                attributes.mtime = value.split('.').next().and_then(|whole| whole.parse().ok()).ok_or_else(bad)?
+                attributes.mtime = value.split('.').next().and_then(|whole| whole.parse().ok()).ok_or_else(bad)?;
             }
             "hardlink" => attributes.special = Some(EntryKind::HardLink { target: parse_path(value)? }),
             "device" => device = parse_device(value).ok_or_else(bad)?,
@@ -136,11 +136,10 @@ fn parse_line(line: &str) -> Result<(TreePath, Attributes), String> {
             _ => return Err(format!("the keyword '{key}' is not used here")),
         }
     }
-    match &mut attributes.special {
-        Some(EntryKind::CharDevice { major, minor } | EntryKind::BlockDevice { major, minor }) => {
-            (*major, *minor) = device;
-        }
-        _ => {}
+    if let Some(EntryKind::CharDevice { major, minor } | EntryKind::BlockDevice { major, minor }) =
+        &mut attributes.special
+    {
+        (*major, *minor) = device;
     }
     Ok((path, attributes))
 }

@@ -28,7 +28,7 @@ pub fn stream<R: Read>(
     }
     let mut archive = Archive::new(package, opened.payload, limits)?;
     let mut links = Links::new(package, plan);
-    while let Some(item) = archive.next()? {
+    while let Some(item) = archive.next_entry()? {
         let Some(entry) = &plan.entries[item.file] else { continue };
         match &entry.kind {
             // Directories have gone before; symlinks follow.

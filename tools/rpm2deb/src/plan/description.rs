@@ -82,8 +82,7 @@ pub fn is_address(text: &str) -> bool {
         !user.is_empty() && user != "root" && user.bytes().all(|b| b.is_ascii_alphanumeric() || b"._+-".contains(&b));
     let host_is_plain = host.contains('.')
         && host.split('.').all(is_label)
-        && !host.ends_with(".local")
-        && !host.ends_with(".localdomain");
+        && !host.split('.').next_back().is_some_and(|top| ["local", "localdomain"].contains(&top));
     plain_phrase(phrase) == phrase && !phrase.is_empty() && user_is_plain && host_is_plain
 }
 

@@ -164,7 +164,7 @@ impl Date {
     }
 
     fn month_name(&self) -> &'static str {
-        MONTHS[(self.month - 1) as usize]
+        usize::try_from(self.month - 1).ok().and_then(|at| MONTHS.get(at)).copied().unwrap_or("Jan")
     }
 }
 

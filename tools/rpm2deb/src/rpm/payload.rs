@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::limits::Limits;
 use crate::printable::printable;
 
-/// The payload of an opened RPM, entry by entry. Between two calls of [`Archive::next`] it reads as the file's data.
+/// The payload of an opened RPM, entry by entry. Between two calls of [`Archive::next_entry`] it reads as the file's data.
 #[derive(Debug)]
 pub struct Archive<'a, R: Read> {
     files: &'a [File],
@@ -63,9 +63,9 @@ impl<'a, R: Read> Archive<'a, R> {
     }
 
     /// The next entry, or `None` when all have come. Ends the previous file and compares its digest.
-    pub fn next(&mut self) -> Result<Option<Item>, Error> {
+    pub fn next_entry(&mut self) -> Result<Option<Item>, Error> {
         self.end_current_file()?;
-        let Some(head) = self.reader.next()? else {
+        let Some(head) = self.reader.next_entry()? else {
             self.roll_call.end(self.files)?;
             return Ok(None);
         };
@@ -302,6 +302,6 @@ fn unlisted(name: &[u8], reason: &str) -> Error {
 /// Reads the whole payload for its digests alone.
 pub fn verify<R: Read>(opened: Opened<R>, limits: Limits) -> Result<(), Error> {
     let mut archive = Archive::new(&opened.package, opened.payload, limits)?;
-    while archive.next()?.is_some() {}
+    while archive.next_entry()?.is_some() {}
     archive.finish(&opened.package, opened.header_bytes)
 }
