@@ -1,6 +1,7 @@
 //! Hostile packages: each is refused with one line, or its poison becomes plain text; nothing is executed, nothing
 //! outside the output directory is touched. One module for each class of poison.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::too_many_lines)]
 
 mod rpm_writer;
 mod sandbox;

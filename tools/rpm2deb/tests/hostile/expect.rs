@@ -6,40 +6,40 @@ use crate::rpm_writer::RpmBuilder;
 use crate::sandbox::{Run, Sandbox, fields, tool};
 
 /// One hostile package.
-pub struct Case {
-    pub name: String,
-    pub bytes: Vec<u8>,
-    pub arguments: Vec<&'static str>,
+pub(crate) struct Case {
+    pub(crate) name: String,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) arguments: Vec<&'static str>,
     /// Fragments of the error, compared without regard to case.
-    pub fragments: Vec<String>,
+    pub(crate) fragments: Vec<String>,
 }
 
 /// A case from a builder.
-pub fn case(name: &str, builder: RpmBuilder, fragments: &[&str]) -> Case {
+pub(crate) fn case(name: &str, builder: RpmBuilder, fragments: &[&str]) -> Case {
     raw(name, builder.build(), fragments)
 }
 
 /// A case from bytes.
-pub fn raw(name: &str, bytes: Vec<u8>, fragments: &[&str]) -> Case {
+pub(crate) fn raw(name: &str, bytes: Vec<u8>, fragments: &[&str]) -> Case {
     let fragments = fragments.iter().map(|fragment| fragment.to_lowercase()).collect();
     Case { name: name.to_owned(), bytes, arguments: Vec::new(), fragments }
 }
 
 impl Case {
     /// Further arguments of the command line.
-    pub fn with(mut self, arguments: &[&'static str]) -> Self {
+    pub(crate) fn with(mut self, arguments: &[&'static str]) -> Self {
         self.arguments = arguments.to_vec();
         self
     }
 }
 
 /// Every case is refused.
-pub fn all_refused(cases: Vec<Case>) {
+pub(crate) fn all_refused(cases: Vec<Case>) {
     all(cases, |_, run, case| refusal(run, "hostile.rpm", &case.fragments));
 }
 
 /// Every case is refused, or becomes a package in which the hostile text is only text.
-pub fn all_harmless(cases: Vec<Case>) {
+pub(crate) fn all_harmless(cases: Vec<Case>) {
     all(cases, |sandbox, run, case| match run.code {
         Some(0) => harmless(sandbox, run),
         _ => refusal(run, "hostile.rpm", &case.fragments),
@@ -61,7 +61,7 @@ fn all(cases: Vec<Case>, check: impl Fn(&Sandbox, &Run, &Case) -> Result<(), Str
 }
 
 /// Exit code 1, one `error` line, nothing touched.
-pub fn refusal(run: &Run, package: &str, fragments: &[String]) -> Result<(), String> {
+pub(crate) fn refusal(run: &Run, package: &str, fragments: &[String]) -> Result<(), String> {
     let errors: Vec<&str> = run.stderr.lines().filter(|line| line.starts_with("error")).collect();
     let shown = run.stderr.trim_end();
     if run.code != Some(1) {

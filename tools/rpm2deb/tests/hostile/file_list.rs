@@ -28,9 +28,9 @@ fn arrays_of_different_lengths() {
     let mut cases = Vec::new();
     for (number, shown) in tags {
         let short = plain().edit_tags(move |tags| match tags.0.get_mut(&number) {
-            Some(Value::Int32(items)) => drop(items.pop()),
-            Some(Value::Int16(items)) => drop(items.pop()),
-            Some(Value::Array(items)) => drop(items.pop()),
+            Some(Value::Int32(items)) => items.truncate(items.len() - 1),
+            Some(Value::Int16(items)) => items.truncate(items.len() - 1),
+            Some(Value::Array(items)) => items.truncate(items.len() - 1),
             other => panic!("{other:?}"),
         });
         let fragment = if number == tag::DIRINDEXES { "director" } else { shown };
@@ -38,16 +38,17 @@ fn arrays_of_different_lengths() {
     }
     let long = plain().edit_tags(|tags| tags.ints(tag::FILESIZES).push(1));
     cases.push(case("1028 one long", long, &["1028"]));
-    let relations = plain().edit_tags(|tags| drop(tags.ints(tag::REQUIREFLAGS).pop()));
+    let relations = plain().edit_tags(|tags| tags.ints(tag::REQUIREFLAGS).truncate(1));
     cases.push(case("REQUIREFLAGS one short", relations, &["1048"]));
     let changes = plain().change(1, "a", "b").edit_tags(|tags| tags.ints(tag::CHANGELOGTIME).push(1));
-    cases.push(case("CHANGELOGTIME one long", changes, &["1080"]));
+    cases.push(case("CHANGELOGTIME one long", changes, &["changelog"]));
     all_refused(cases);
 }
 
 #[test]
 fn names_that_do_not_add_up() {
-    let tags = |edit: fn(&mut crate::rpm_writer::Tags)| plain().edit_tags(edit);
+    // Format 6: its payload has no names that would disagree first.
+    let tags = |edit: fn(&mut crate::rpm_writer::Tags)| plain().format(Format::V6).edit_tags(edit);
     all_refused(vec![
         case("directory index beyond", tags(|tags| tags.ints(tag::DIRINDEXES)[0] = 77), &["directory", "77"]),
         case("directory index 2^32-1", tags(|tags| tags.ints(tag::DIRINDEXES)[0] = u32::MAX), &["4294967295"]),

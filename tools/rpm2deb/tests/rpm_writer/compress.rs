@@ -30,7 +30,7 @@ impl Compressor {
     }
 
     /// Starts a compressed stream into `sink`.
-    pub fn start<'a>(self, sink: &'a mut dyn Write) -> Stream<'a> {
+    pub fn start(self, sink: &mut dyn Write) -> Stream<'_> {
         use liblzma::stream::{Check, LzmaOptions, Stream as Lzma};
         match self {
             Self::None => Stream::Plain(sink),

@@ -171,7 +171,9 @@ pub fn fields(deb: &Path) -> BTreeMap<String, String> {
     let mut last = String::new();
     for line in tool("dpkg-deb", &["-f", deb.to_str().unwrap()]).lines() {
         if line.starts_with([' ', '\t']) {
-            fields.get_mut(&last).unwrap().push_str(&format!("\n{line}"));
+            let value = fields.get_mut(&last).unwrap();
+            value.push('\n');
+            value.push_str(line);
             continue;
         }
         let (name, value) = line.split_once(':').unwrap_or_else(|| panic!("no field: {line}"));
