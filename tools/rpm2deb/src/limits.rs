@@ -25,6 +25,10 @@ impl Limits {
     pub const ELF_BYTES: u64 = 6 << 20;
     /// Bytes of one path. dpkg, tar and the kernel (`PATH_MAX`) agree on 4096 with the final NUL.
     pub const PATH_BYTES: usize = 4095;
+    /// Bytes of all paths together, and number of files: both far beyond any package, and both fit in memory.
+    pub const ALL_PATHS_BYTES: usize = 256 << 20;
+    /// See [`Limits::ALL_PATHS_BYTES`].
+    pub const FILES: usize = 1 << 20;
     /// Bytes of one path component (`NAME_MAX`).
     pub const NAME_BYTES: usize = 255;
 }

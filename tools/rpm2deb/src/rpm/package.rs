@@ -281,8 +281,8 @@ pub enum FileKind {
 /// What the header says of the payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Payload {
-    /// PAYLOADCOMPRESSOR: `gzip`, `xz`, `lzma`, `bzip2`, `zstd`, or `none`.
-    pub compressor: String,
+    /// PAYLOADCOMPRESSOR: `gzip`, `xz`, `lzma`, `bzip2`, `zstd`; old packages leave it out and mean gzip.
+    pub compressor: Option<String>,
     /// Bytes of the uncompressed archive, if announced.
     pub archive_bytes: Option<u64>,
     /// Sum of the sizes of all regular files, hard links counted once.

@@ -1,0 +1,35 @@
+//! The manual page and the completions, from the same definition as the help.
+
+use std::io::{self, Write as _};
+
+use clap::CommandFactory;
+
+use crate::cli::Cli;
+use crate::report::Exit;
+
+/// Prints a completion script.
+pub(crate) fn completions(shell: clap_complete::Shell) -> Exit {
+    clap_complete::generate(shell, &mut Cli::command(), "rpm2deb", &mut io::stdout());
+    Exit::Done
+}
+
+/// Prints the manual page: the verbs with their options, then what no option says.
+pub(crate) fn manual() -> anyhow::Result<Exit> {
+    let mut page = Vec::new();
+    let mut command = Cli::command();
+    command.build();
+    let top = clap_mangen::Man::new(command.clone()).section("1").manual("lparkit");
+    top.render_title(&mut page)?;
+    top.render_name_section(&mut page)?;
+    top.render_synopsis_section(&mut page)?;
+    top.render_description_section(&mut page)?;
+    for verb in command.get_subcommands().filter(|verb| verb.get_name() != "help") {
+        writeln!(page, ".SH \"RPM2DEB {}\"", verb.get_name().to_uppercase())?;
+        render_verb(verb, &mut page)?;
+    }
+    page.extend_from_slice(script_table().as_bytes());
+    page.extend_from_slice(include_str!("manual.roff").as_bytes());
+    // A closed pipe is the reader's choice.
+    let _ = io::stdout().write_all(&page);
+    Ok(Exit::Done)
+}
