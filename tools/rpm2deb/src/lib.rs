@@ -10,4 +10,5 @@ pub mod patch;
 pub mod plan;
 pub mod printable;
 pub mod rpm;
+pub mod shlibs;
 pub mod tree;

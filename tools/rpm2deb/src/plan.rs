@@ -2,4 +2,5 @@
 
 pub mod arch;
 pub mod name;
+pub mod relation;
 pub mod version;
