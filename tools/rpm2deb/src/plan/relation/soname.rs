@@ -111,7 +111,20 @@ impl<'a> Search<'a> {
             let hit = libraries.iter().find_map(|symbols| Some((symbols, symbols.symbols.get(&key)?)));
             if let Some((symbols, (minimum, template))) = hit {
                 self.raise(symbols.templates.get(*template), minimum);
+            } else {
+                self.missing_node(import, user);
             }
+        }
+    }
+
+    /// A symbol was not found: if its library has nothing of that version node, the library is too old.
+    fn missing_node(&mut self, import: &Import, user: &str) {
+        let (Some(node), Some(soname)) = (&import.version, &import.library) else { return };
+        let Some(Library::Symbols(symbols)) = self.shlibs.and_then(|shlibs| shlibs.library(soname)) else { return };
+        let key = format!("{soname}({node})");
+        let suffix = format!("@{node}");
+        if self.unresolved.contains_key(&key) || !symbols.symbols.keys().any(|symbol| symbol.ends_with(&suffix)) {
+            self.give_up(&key, user);
         }
     }
 
@@ -131,8 +144,9 @@ impl<'a> Search<'a> {
             of_node.filter_map(|entry| Some((entry.0.parse::<DebVersion>().ok()?, entry))).min_by(|a, b| a.0.cmp(&b.0))
         };
         let own_entry = symbols.symbols.get(&format!("{node}{suffix}"));
-        if let Some((minimum, template)) = own_entry.or_else(|| least().map(|(_, entry)| entry)) {
-            self.raise(symbols.templates.get(*template), minimum);
+        match own_entry.or_else(|| least().map(|(_, entry)| entry)) {
+            Some((minimum, template)) => self.raise(symbols.templates.get(*template), minimum),
+            None => self.give_up(&format!("{}({node})", asked.soname), "Requires"),
         }
     }
 

@@ -286,7 +286,8 @@ fn version_nodes_of_requires_are_looked_up_in_symbols() {
         let shlibs = Shlibs::read(root.path(), "ppc64el", &wanted).unwrap();
         let (fields, notices) = plan_with(lists, &ReleasePolicy::Same, &[], Some(&shlibs));
         assert_eq!(fields.depends, depends, "{asked}");
-        assert_eq!(notices.len(), usize::from(depends.is_empty()), "{asked}: {notices:?}");
+        let is_lost = depends.is_empty() || asked.contains("2.99");
+        assert_eq!(notices.len(), usize::from(is_lost), "{asked}: {notices:?}");
     }
 }
 
