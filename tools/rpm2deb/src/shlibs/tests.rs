@@ -61,8 +61,8 @@ fn a_root_is_searched_in_dpkgs_order_and_for_one_architecture() {
     put("liba1:ppc64el.symbols", "liba.so.1 liba1 #MINVER#\n f@Base 1\n");
     put("liba1:ppc64el.list", "/usr/lib/powerpc64le-linux-gnu/liba.so.1\n");
     put("liba1:amd64.symbols", "liba.so.1 wrong-arch #MINVER#\n f@Base 1\n");
-    put("aaa-cross.symbols", "liba.so.1 wrong-place #MINVER#\n f@Base 1\n");
-    put("aaa-cross.list", "/usr/powerpc64le-linux-gnu/lib/liba.so.1\n");
+    put("aaa-cross.symbols", "liba.so.1 wrong-place #MINVER#\n f@Base 1\nlibe.so.1 wrong-place #MINVER#\n f@Base 1\n");
+    put("aaa-cross.list", "/usr/powerpc64le-linux-gnu/lib/liba.so.1\n/usr/powerpc64le-linux-gnu/lib/libe.so.1\n");
     put("libb1.shlibs", "udeb: libb 1 libb1-udeb\nlibb 1 libb1 (>= 2)\nlibc 1 libc1\n");
     put("libb1.list", "/lib/libb.so.1\n/usr/lib/powerpc64le-linux-gnu/x/libc.so.1\n");
     fs::write(etc.join("shlibs.override"), "# comment\nlibc 1 libc1-override\n").unwrap();
@@ -124,9 +124,7 @@ fn depends_are_those_of_dpkg_shlibdeps() {
     let control = "Source: x\n\nPackage: x\nArchitecture: any\nDepends: ${shlibs:Depends}\nDescription: x\n";
     fs::write(work.path().join("debian/control"), control).unwrap();
     let mut compared = 0;
-    for program in
-        ["/usr/bin/patch", "/usr/bin/rpm", "/usr/bin/dpkg-deb", "/usr/bin/curl", "/usr/bin/gdb", "/usr/bin/sqlite3"]
-    {
+    for program in ["/usr/bin/patch", "/usr/bin/rpm", "/usr/bin/dpkg-deb", "/usr/bin/curl", "/usr/bin/sqlite3"] {
         let answer = Command::new("dpkg-shlibdeps").current_dir(work.path()).args(["-O", program]).output();
         let Some(answer) = answer.ok().filter(|answer| answer.status.success() && Path::new(program).exists()) else {
             eprintln!("skipped {program}: dpkg-shlibdeps does not answer");
