@@ -11,7 +11,6 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use cli::{Cli, Command};
-use report::Exit;
 
 fn main() -> ExitCode {
     // clap prints usage errors itself and ends with 2.
@@ -24,10 +23,10 @@ fn main() -> ExitCode {
         Command::Completions { shell } => Ok(cmd::manual::completions(*shell)),
         Command::Manual => cmd::manual::manual(),
     };
-    // What comes back as an error here is an argument that cannot be used; failing packages have been reported.
+    // Failing packages have been reported; what comes back here concerns the arguments.
     let exit = result.unwrap_or_else(|error| {
         report::print_error("", &error);
-        Exit::Usage
+        report::exit_of(&error)
     });
     ExitCode::from(exit as u8)
 }

@@ -22,6 +22,12 @@ pub(crate) enum Exit {
     Usage = 2,
 }
 
+/// An argument that makes no sense is a usage error; a file or patch that cannot be used is a failure.
+pub(crate) fn exit_of(error: &anyhow::Error) -> Exit {
+    let failed = error.chain().any(|cause| cause.is::<io::Error>() || cause.is::<Error>());
+    if failed { Exit::Failed } else { Exit::Usage }
+}
+
 /// Prints an error with its causes and, for a patch, the hunk that did not fit.
 pub(crate) fn print_error(subject: &str, error: &anyhow::Error) {
     let mut text =

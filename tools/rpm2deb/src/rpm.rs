@@ -133,7 +133,7 @@ fn read_package(lead: lead::Lead, signature: &Header, header: &Header) -> Result
         triggers: scriptlets::read_triggers(header)?,
         prefixes: strings(header, tag::PREFIXES)?,
         changelog: read_changelog(header)?,
-        payload: read_payload_facts(signature, header, file_list::content_bytes(&files)?)?,
+        payload: read_payload_facts(header, file_list::content_bytes(&files)?)?,
         files,
         expected: read_expected(signature, header)?,
         signatures: signature_kinds(signature),
@@ -144,17 +144,19 @@ fn required(header: &Header, tag: u32, what: &str) -> Result<String, Error> {
     string(header, tag)?.ok_or_else(|| Error::malformed("header", format!("has no {what} (tag {tag})")))
 }
 
-fn read_payload_facts(signature: &Header, header: &Header, content_bytes: u64) -> Result<Payload, Error> {
+fn read_payload_facts(header: &Header, content_bytes: u64) -> Result<Payload, Error> {
     if let Some(format) = string(header, tag::PAYLOAD_FORMAT)? {
         if format != "cpio" {
             return Err(Error::malformed("payload", format!("has the format '{format}'; only cpio is known")));
         }
     }
-    let archive_bytes = match header.integer(tag::PAYLOAD_SIZE_ALT)? {
-        Some(bytes) => Some(bytes),
-        None => signature.integer(tag::LONG_ARCHIVE_SIZE)?.or(header.integer(tag::ARCHIVE_SIZE)?),
-    };
-    Ok(Payload { compressor: string(header, tag::PAYLOAD_COMPRESSOR)?, archive_bytes, content_bytes })
+    Ok(Payload {
+        compressor: string(header, tag::PAYLOAD_COMPRESSOR)?,
+        // v4's sizes of the same kind (SIGPAYLOADSIZE, ARCHIVESIZE) only ever fed progress bars, and writers differ.
+        payload_bytes: header.integer(tag::PAYLOAD_SIZE)?,
+        archive_bytes: header.integer(tag::PAYLOAD_SIZE_ALT)?,
+        content_bytes,
+    })
 }
 
 fn read_expected(signature: &Header, header: &Header) -> Result<Expected, Error> {

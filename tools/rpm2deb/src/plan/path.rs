@@ -69,6 +69,9 @@ pub fn plan(
     for (file, (source, target)) in package.files.iter().zip(checked.iter().zip(targets)) {
         owner::check_name(&file.user, &file.path)?;
         owner::check_name(&file.group, &file.path)?;
+        if source.is_empty() && file.kind != FileKind::Directory {
+            return Err(Error::refused("/", "the package ships the root directory as something else"));
+        }
         if is_build_id(source) {
             plan.entries.push(None);
             continue;
@@ -81,6 +84,7 @@ pub fn plan(
         let entry = plan_entry(file, source, target, relocation, newest_mtime, &mut plan)?;
         plan.entries.push(Some(entry));
     }
+    check_hard_links(package, &plan)?;
     add_directories(&mut plan, package.build_time, newest_mtime);
     check_parents(&plan)?;
     check_duplicates(&plan)?;
@@ -285,6 +289,36 @@ fn report_dropped(package: &Package, checked: &[TreePath], notices: &mut Vec<Not
             "has no counterpart in dpkg: the files are conffiles, and dpkg asks before it replaces a changed one",
         ));
     }
+}
+
+/// Names of one file have one owner, mode and content; a package that says otherwise would give a name the setuid bit of
+/// another.
+fn check_hard_links(package: &Package, plan: &FilePlan) -> Result<(), Error> {
+    for members in link_groups(package, plan).into_values() {
+        let first = &package.files[members[0]];
+        let attributes = |file: &File| {
+            (
+                file.kind.clone(),
+                file.mode,
+                file.user.clone(),
+                file.group.clone(),
+                file.digest.clone(),
+                file.capabilities.clone(),
+            )
+        };
+        for other in members[1..].iter().map(|index| &package.files[*index]) {
+            if attributes(other) != attributes(first) {
+                return Err(Error::refused(
+                    printable(&other.path),
+                    format!(
+                        "is a hard link to '{}', but their mode, owner, size or digest differ",
+                        printable(&first.path)
+                    ),
+                ));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Hard links of one content, as positions in the header's list; only groups of two and more that stay in the package.

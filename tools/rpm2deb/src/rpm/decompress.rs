@@ -33,6 +33,8 @@ pub struct Decoder<R: Read> {
     /// Bytes given out so far.
     produced: u64,
     limits: Limits,
+    /// Bytes that the archive may take for names and headers, on top of the content.
+    overhead_bytes: u64,
 }
 
 /// The compressed side: payload digests are computed as the bytes pass.
@@ -49,7 +51,13 @@ enum Format<R: Read> {
 
 impl<R: Read> Decoder<R> {
     /// Finds the compression by the first bytes. `announced` is PAYLOADCOMPRESSOR; a stream of another kind is refused.
-    pub fn new(payload: CheckedReader<R>, announced: Option<&str>, limits: Limits) -> Result<Self, Error> {
+    /// `overhead_bytes` is what the archive may take for names and headers, beside [`Limits::max_unpacked_bytes`].
+    pub fn new(
+        payload: CheckedReader<R>,
+        announced: Option<&str>,
+        limits: Limits,
+        overhead_bytes: u64,
+    ) -> Result<Self, Error> {
         let mut compressed = BufReader::with_capacity(READ_BUFFER_BYTES, payload);
         let unreadable = |error| Error::malformed("payload", format!("cannot be decoded: {error}"));
         let start = compressed.fill_buf().map_err(unreadable)?;
@@ -63,7 +71,7 @@ impl<R: Read> Decoder<R> {
             return Err(Error::malformed("payload", format!("is {found}, but the header says '{announced}'")));
         }
         let format = Format::open(compressed, found).map_err(unreadable)?;
-        Ok(Self { format, produced: 0, limits })
+        Ok(Self { format, produced: 0, limits, overhead_bytes })
     }
 
     /// The compressed side, wherever the decoder stopped reading.
@@ -78,8 +86,7 @@ impl<R: Read> Decoder<R> {
     }
 
     fn check_limits(&self) -> io::Result<()> {
-        // The archive's own headers come on top of the content: 16 MiB leave room for a hundred thousand of them.
-        let most = self.limits.max_unpacked_bytes.saturating_add(16 << 20);
+        let most = self.limits.max_unpacked_bytes.saturating_add(self.overhead_bytes);
         if self.produced > most {
             return Err(io::Error::other(format!(
                 "the payload unpacks to more than {most} bytes; raise the limit with --max-size if that is right"
@@ -137,7 +144,7 @@ impl<R: Read> Format<R> {
             Self::Zstd(decoder) => decoder.get_ref(),
             Self::None(compressed) => compressed,
         };
-        compressed.get_ref().bytes()
+        compressed.get_ref().bytes_read()
     }
 }
 

@@ -172,7 +172,7 @@ impl<R: Read> CheckedReader<R> {
     }
 
     /// Bytes that have passed.
-    pub fn bytes(&self) -> u64 {
+    pub fn bytes_read(&self) -> u64 {
         self.bytes
     }
 

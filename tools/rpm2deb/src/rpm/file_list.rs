@@ -145,6 +145,9 @@ fn read_paths(header: &Header) -> Result<Vec<Vec<u8>>, Error> {
         check_count(whole.len())?;
         return Ok(whole.into_iter().map(<[u8]>::to_vec).collect());
     }
+    if header.contains(tag::OLD_FILE_NAMES) {
+        return Err(Error::malformed("header file list", "is there twice, whole (tag 1027) and in parts (tag 1117)"));
+    }
     check_count(base_names.len())?;
     let directories = header.strings(tag::DIR_NAMES)?;
     let indexes = header.integers(tag::DIR_INDEXES)?;

@@ -323,7 +323,8 @@ fn is_region(entry: &IndexEntry) -> bool {
 }
 
 /// The region tag must come first; its 16 bytes of data are a trailer: an index entry whose negative offset says how
-/// many index bytes the region spans (rpm's `lib/header.c`).
+/// many bytes of index the region spans. In a package the region is all of the header (rpm's `lib/header.c`,
+/// `hdrblobVerifyRegion` with `exact_size`), or digests of rpm's would cover less than what is read.
 fn check_region(entry: &IndexEntry, number: usize, index_bytes: usize, data: &[u8]) -> Result<(), String> {
     if number != 0 {
         return Err(format!("stands at index entry {number}, not first"));
@@ -332,14 +333,21 @@ fn check_region(entry: &IndexEntry, number: usize, index_bytes: usize, data: &[u
         return Err("is not a binary value of 16 bytes".to_owned());
     }
     let trailer = &data[entry.offset..entry.end];
-    let (tag, spanned) = (word(trailer, 0), word(trailer, 2));
-    // The signature region's trailer names HEADERSIGNATURES or, by an old rpm's mistake, HEADERIMMUTABLE.
-    if tag != entry.tag && tag != super::tag::HEADER_IMMUTABLE {
+    let (tag, kind, spanned, count) = (word(trailer, 0), word(trailer, 1), word(trailer, 2), word(trailer, 3));
+    // Some old packages have HEADERIMAGE in the signature header's trailer; rpm takes it.
+    let is_old_signature = entry.tag == super::tag::HEADER_SIGNATURES && tag == super::tag::HEADER_IMAGE;
+    if tag != entry.tag && !is_old_signature {
         return Err(format!("has a trailer for tag {tag}"));
     }
+    if Type::from_number(kind) != Some(Type::Binary) || count as usize != ENTRY_BYTES {
+        return Err(format!("has a trailer of type {kind} and count {count}"));
+    }
     let spanned = spanned.wrapping_neg() as usize;
-    if spanned % ENTRY_BYTES != 0 || spanned == 0 || spanned > index_bytes {
+    if spanned != index_bytes {
         return Err(format!("claims to span {spanned} bytes of an index of {index_bytes}"));
+    }
+    if entry.end != data.len() {
+        return Err(format!("ends at byte {} of {} bytes of data", entry.end, data.len()));
     }
     Ok(())
 }

@@ -283,7 +283,9 @@ pub enum FileKind {
 pub struct Payload {
     /// PAYLOADCOMPRESSOR: `gzip`, `xz`, `lzma`, `bzip2`, `zstd`; old packages leave it out and mean gzip.
     pub compressor: Option<String>,
-    /// Bytes of the uncompressed archive, if announced.
+    /// Bytes of the compressed payload, if announced (v6, PAYLOADSIZE).
+    pub payload_bytes: Option<u64>,
+    /// Bytes of the uncompressed archive, if announced (v6, PAYLOADSIZEALT).
     pub archive_bytes: Option<u64>,
     /// Sum of the sizes of all regular files, hard links counted once.
     pub content_bytes: u64,

@@ -46,7 +46,8 @@ impl<'a, R: Read> Archive<'a, R> {
     /// Prepares to read the payload of `package`, which [`super::open`] gave together with `payload`.
     pub fn new(package: &'a Package, payload: CheckedReader<R>, limits: Limits) -> Result<Self, Error> {
         check_announced_size(package, limits)?;
-        let decoder = Decoder::new(payload, package.payload.compressor.as_deref(), limits)?;
+        let decoder =
+            Decoder::new(payload, package.payload.compressor.as_deref(), limits, overhead_bytes(&package.files))?;
         let checks = package
             .expected
             .archive
@@ -98,9 +99,11 @@ impl<'a, R: Read> Archive<'a, R> {
             |error: io::Error| Error::malformed("payload", format!("damaged after its last entry: {error}"));
         let mut archive = self.reader.into_inner();
         io::copy(&mut archive, &mut io::sink()).map_err(unreadable)?;
+        check_size("uncompressed payload", package.payload.archive_bytes, archive.bytes_read())?;
         let mut compressed = archive.finish()?.into_inner();
         io::copy(&mut compressed, &mut io::sink()).map_err(unreadable)?;
-        let payload_bytes = compressed.get_ref().bytes();
+        let payload_bytes = compressed.get_ref().bytes_read();
+        check_size("payload", package.payload.payload_bytes, payload_bytes)?;
         if let Some(expected) = package.expected.header_and_payload_bytes {
             let found = header_bytes + payload_bytes;
             if found != expected {
@@ -147,6 +150,15 @@ impl<R: Read> Read for Archive<'_, R> {
     }
 }
 
+fn check_size(what: &str, announced: Option<u64>, found: u64) -> Result<(), Error> {
+    match announced {
+        Some(announced) if announced != found => {
+            Err(Error::malformed(what, format!("has {found} bytes, the header says {announced}")))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Refuses before the first byte what the header itself says is too large.
 fn check_announced_size(package: &Package, limits: Limits) -> Result<(), Error> {
     let found = package.payload.content_bytes;
@@ -159,6 +171,15 @@ fn check_announced_size(package: &Package, limits: Limits) -> Result<(), Error> 
         });
     }
     Ok(())
+}
+
+/// cpio's headers, names and padding, and the block of up to 64 KiB that some writers fill at the end.
+fn overhead_bytes(files: &[File]) -> u64 {
+    files.iter().map(|file| file.path.len() as u64 + archived_link_bytes(file) + 128).sum::<u64>() + (64 << 10)
+}
+
+fn archived_link_bytes(file: &File) -> u64 {
+    if matches!(file.kind, FileKind::Symlink { .. }) { archived_size(file) } else { 0 }
 }
 
 /// A stripped archive stores the target of a symlink as its data, as newc does.

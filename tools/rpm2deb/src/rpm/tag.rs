@@ -2,6 +2,7 @@
 
 #![allow(missing_docs)] // the names are rpm's own documentation
 
+pub const HEADER_IMAGE: u32 = 61;
 pub const HEADER_SIGNATURES: u32 = 62;
 pub const HEADER_IMMUTABLE: u32 = 63;
 
@@ -51,7 +52,6 @@ pub const FILE_FLAGS: u32 = 1037;
 pub const FILE_USER_NAME: u32 = 1039;
 pub const FILE_GROUP_NAME: u32 = 1040;
 pub const SOURCE_RPM: u32 = 1044;
-pub const ARCHIVE_SIZE: u32 = 1046;
 pub const PROVIDE_NAME: u32 = 1047;
 pub const REQUIRE_FLAGS: u32 = 1048;
 pub const REQUIRE_NAME: u32 = 1049;
@@ -92,7 +92,6 @@ pub const PRE_TRANS: u32 = 1151;
 pub const POST_TRANS: u32 = 1152;
 pub const PRE_TRANS_PROG: u32 = 1153;
 pub const POST_TRANS_PROG: u32 = 1154;
-pub const LONG_ARCHIVE_SIZE: u32 = 271;
 pub const LONG_FILE_SIZES: u32 = 5008;
 pub const FILE_CAPS: u32 = 5010;
 pub const FILE_DIGEST_ALGO: u32 = 5011;

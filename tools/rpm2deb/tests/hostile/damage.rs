@@ -67,7 +67,6 @@ fn every_wrong_digest_is_named() {
         case("MD5", sig(tag::SIG_MD5), &["md5"]),
         case("MD5 of format 3", plain().format(Format::V3).edit_signature(|tags| tags.corrupt(tag::SIG_MD5)), &["md5"]),
         case("SIZE", sig(tag::SIG_SIZE), &["bytes"]),
-        case("archive size", sig(tag::SIG_PAYLOADSIZE), &["payload"]),
         case("payload SHA256", hdr(tag::PAYLOADSHA256), &["sha256", "payload"]),
         case("archive SHA256", hdr(tag::PAYLOADSHA256ALT), &["sha256", "payload"]),
         case("file SHA256", hdr(tag::FILEDIGESTS), &["sha256", "opt/hostile/"]),

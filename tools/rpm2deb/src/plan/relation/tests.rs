@@ -33,7 +33,12 @@ pub(super) fn package(relations: Relations) -> Package {
         prefixes: Vec::new(),
         changelog: Vec::new(),
         files: Vec::new(),
-        payload: Payload { compressor: "gzip".into(), archive_bytes: None, content_bytes: 0 },
+        payload: Payload {
+            compressor: Some("gzip".into()),
+            payload_bytes: None,
+            archive_bytes: None,
+            content_bytes: 0,
+        },
         expected: Expected::default(),
         signatures: Vec::new(),
     }
