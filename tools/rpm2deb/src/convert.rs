@@ -20,12 +20,13 @@ use crate::event::Notice;
 use crate::inspect::{Inspector, Observed};
 use crate::patch::Patch;
 use crate::patched::{PatchPlan, Patcher};
+use crate::plan::document::changelog_time;
 use crate::plan::{Plan, Policy, Summary};
-use crate::rewrite::Rewriter;
-use crate::rpm::package::Package;
-use crate::rpm;
-use crate::transform::{self, PayloadSource};
 use crate::printable::printable;
+use crate::rewrite::Rewriter;
+use crate::rpm;
+use crate::rpm::package::Package;
+use crate::transform::{self, PayloadSource};
 use crate::tree::{Entry, EntryKind, Sink};
 
 /// Where a .deb goes and in what form.
@@ -72,7 +73,8 @@ pub fn convert<R: Read>(
         return conversion.report(finished, None);
     };
     let data = archive::unnamed_file(&output.directory)?;
-    let size_bytes = estimated_tar_bytes(&package);
+    let listed = plan.files.directories.values().chain(plan.files.entries.iter().flatten());
+    let size_bytes = listed.map(|entry| tar_bytes(&entry.kind)).sum();
     let mut writer = DataWriter::new(&data, output.compression, size_bytes, plan.timestamp)?;
     let finished = conversion.run(source, &mut writer)?;
     writer.finish()?;
@@ -110,7 +112,8 @@ pub fn build(root: &Path, timestamp: Option<u64>, output: &Output) -> Result<(Id
     let debian = directory::read_debian(root)?;
     let identity = debian.identity()?;
     let tree = Tree::read(root, debian.get(MANIFEST).unwrap_or_default())?;
-    let timestamp = timestamp.unwrap_or_else(|| newest_mtime(&tree));
+    let dated = debian.get("changelog").and_then(|text| changelog_time(&String::from_utf8_lossy(text)));
+    let timestamp = timestamp.or(dated).unwrap_or_else(|| newest_mtime(&tree));
     let data = archive::unnamed_file(&output.directory)?;
     let size_bytes = tree.entries().iter().map(|entry| tar_bytes(&entry.kind)).sum();
     let mut writer = DataWriter::new(&data, output.compression, size_bytes, timestamp)?;
@@ -203,12 +206,7 @@ fn write_archive(
     archive::write(&output.directory, &file_name, output.compression, &control, data, timestamp, output.checksums)
 }
 
-/// Bytes of the data.tar, about: decides how large the compressor makes itself.
-fn estimated_tar_bytes(package: &Package) -> u64 {
-    let headers = (package.files.len() as u64 + 16) * 1024;
-    package.payload.content_bytes.saturating_add(headers)
-}
-
+/// Bytes of an entry in the data.tar, about: their sum decides how large the compressor makes itself.
 fn tar_bytes(kind: &EntryKind) -> u64 {
     match kind {
         EntryKind::Regular { size_bytes } => size_bytes + 1024,
@@ -216,7 +214,7 @@ fn tar_bytes(kind: &EntryKind) -> u64 {
     }
 }
 
-/// Without a given time, the newest file dates the package: the same tree gives the same bytes.
+/// Without a changelog, the newest file dates the package: the same tree gives the same bytes.
 fn newest_mtime(tree: &Tree) -> u64 {
     tree.entries().iter().map(|entry| entry.mtime).max().unwrap_or(0)
 }

@@ -98,7 +98,10 @@ pub fn read_debian(root: &Path) -> Result<DebianDir, Error> {
         let file = File::open(&path).map_err(Error::io("open", &path))?;
         file.take(DEBIAN_FILE_BYTES + 1).read_to_end(&mut content).map_err(Error::io("read", &path))?;
         if content.len() as u64 > DEBIAN_FILE_BYTES {
-            return Err(Error::refused(path.display().to_string(), "is larger than 64 MiB, which no packaging file is"));
+            return Err(Error::refused(
+                path.display().to_string(),
+                "is larger than 64 MiB, which no packaging file is",
+            ));
         }
         debian.put(name, content);
     }
@@ -115,9 +118,11 @@ pub struct Tree {
 impl Tree {
     /// Lists the tree. Files without a line in the manifest belong to root, 0755 if executable, else 0644.
     pub fn read(root: &Path, manifest: &[u8]) -> Result<Self, Error> {
-        let text = std::str::from_utf8(manifest)
-            .map_err(|_| Error::malformed("debian/manifest.mtree", "is not UTF-8"))?;
+        let text =
+            std::str::from_utf8(manifest).map_err(|_| Error::malformed("debian/manifest.mtree", "is not UTF-8"))?;
         let mut manifest = manifest::parse(text)?;
+        let positions: BTreeMap<TreePath, usize> =
+            manifest.iter().map(|(path, attributes)| (path.clone(), attributes.position)).collect();
         let mut tree = Self { root: root.to_owned(), entries: Vec::new() };
         tree.walk(&TreePath::new(), &mut manifest)?;
         // Devices and FIFOs exist in the manifest alone.
@@ -128,7 +133,8 @@ impl Tree {
                 tree.entries.push(entry(path, kind, attributes));
             }
         }
-        tree.entries.sort_by(|a, b| order(a).cmp(&order(b)));
+        let position = |entry: &Entry| positions.get(&entry.path).copied().unwrap_or(usize::MAX);
+        tree.entries.sort_by(|a, b| (rank(a), position(a), &a.path).cmp(&(rank(b), position(b), &b.path)));
         Ok(tree)
     }
 
@@ -186,7 +192,10 @@ impl Tree {
                 _ => EntryKind::Regular { size_bytes: metadata.len() },
             }
         } else {
-            return Err(Error::refused(printable(&path), "is a socket, device or FIFO; list it in debian/manifest.mtree"));
+            return Err(Error::refused(
+                printable(&path),
+                "is a socket, device or FIFO; list it in debian/manifest.mtree",
+            ));
         };
         self.entries.push(entry(path, kind, attributes));
         Ok(())
@@ -199,26 +208,17 @@ impl Tree {
     }
 }
 
-/// Directories, then files, then hard links (whose targets have passed by then), then symlinks.
-fn order(entry: &Entry) -> (u8, &[u8]) {
-    let rank = match entry.kind {
+/// Directories, then files and hard links in the manifest's order, then symlinks.
+fn rank(entry: &Entry) -> u8 {
+    match entry.kind {
         EntryKind::Directory => 0,
-        EntryKind::HardLink { .. } => 2,
-        EntryKind::Symlink { .. } => 3,
+        EntryKind::Symlink { .. } => 2,
         _ => 1,
-    };
-    (rank, &entry.path)
+    }
 }
 
 fn entry(path: TreePath, kind: EntryKind, attributes: Attributes) -> Entry {
-    Entry {
-        path,
-        kind,
-        mode: attributes.mode,
-        user: attributes.user,
-        group: attributes.group,
-        mtime: attributes.mtime,
-    }
+    Entry { path, kind, mode: attributes.mode, user: attributes.user, group: attributes.group, mtime: attributes.mtime }
 }
 
 fn unlisted(metadata: &fs::Metadata) -> Attributes {
@@ -228,5 +228,5 @@ fn unlisted(metadata: &fs::Metadata) -> Attributes {
         _ => 0o644,
     };
     let mtime = u64::try_from(metadata.mtime()).unwrap_or(0);
-    Attributes { mode, user: "root".to_owned(), group: "root".to_owned(), mtime, special: None }
+    Attributes::plain(mode, mtime)
 }

@@ -1,13 +1,14 @@
 //! What an ELF file says of its machine and its libraries.
 
+use goblin::elf::Elf;
 use goblin::elf::header::{self, EI_CLASS, EI_DATA, ELFCLASS32, ELFCLASS64, ELFDATA2LSB, ELFDATA2MSB, Header};
 use goblin::elf::program_header::PT_GNU_STACK;
 use goblin::elf::section_header::SHT_SYMTAB;
-use goblin::elf::Elf;
 
 use crate::tree::TreePath;
 
 /// Facts about one ELF file of the package.
+#[allow(clippy::struct_excessive_bools)] // independent facts, not the states of one thing
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ElfFacts {
     /// Where it is in the Debian package.
@@ -132,9 +133,9 @@ fn symbol_name(elf: &Elf<'_>, at: usize) -> Option<String> {
 fn needed_versions(elf: &Elf<'_>) -> Vec<(u16, String, String)> {
     let mut versions = Vec::new();
     let Some(needs) = elf.verneed.as_ref() else { return versions };
-    for need in needs.iter() {
+    for need in needs {
         let Some(library) = elf.dynstrtab.get_at(need.vn_file) else { continue };
-        for version in need.iter() {
+        for version in &need {
             if let Some(name) = elf.dynstrtab.get_at(version.vna_name) {
                 versions.push((version.vna_other, name.to_owned(), library.to_owned()));
             }

@@ -2,10 +2,10 @@
 //!
 //! Data flows one way: `rpm` (read) -> `plan` (pure decisions) -> `transform` (stream) -> `deb` (write).
 
-pub mod elf;
 pub mod convert;
 pub mod deb;
 pub mod directory;
+pub mod elf;
 pub mod error;
 pub mod event;
 pub mod inspect;

@@ -18,7 +18,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match &cli.command {
         Command::Convert(args) => cmd::convert::run(args),
-        Command::Inspect(args) => cmd::inspect::run(args),
+        Command::Inspect(args) => Ok(cmd::inspect::run(args)),
         Command::Unpack(args) => cmd::unpack::run(args),
         Command::Build(args) => cmd::build::run(args),
         Command::Completions { shell } => Ok(cmd::manual::completions(*shell)),

@@ -26,8 +26,18 @@ pub struct Attributes {
     pub group: String,
     /// Seconds since 1970.
     pub mtime: u64,
+    /// Line in the manifest: files keep their order. Largest for files that are not listed.
+    pub position: usize,
     /// Set for what only the manifest can hold: devices and FIFOs. And for hard links, the first name.
     pub special: Option<EntryKind>,
+}
+
+impl Attributes {
+    /// A file of root's that the manifest does not list.
+    pub fn plain(mode: u32, mtime: u64) -> Self {
+        let root = || "root".to_owned();
+        Self { mode, user: root(), group: root(), mtime, position: usize::MAX, special: None }
+    }
 }
 
 /// Renders one line for an entry.
@@ -87,8 +97,9 @@ pub fn parse(text: &str) -> Result<BTreeMap<TreePath, Attributes>, Error> {
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        let (path, attributes) =
-            parse_line(line).map_err(|reason| Error::malformed(format!("debian/manifest.mtree line {}", number + 1), reason))?;
+        let (path, mut attributes) = parse_line(line)
+            .map_err(|reason| Error::malformed(format!("debian/manifest.mtree line {}", number + 1), reason))?;
+        attributes.position = number;
         entries.insert(path, attributes);
     }
     Ok(entries)
@@ -97,17 +108,20 @@ pub fn parse(text: &str) -> Result<BTreeMap<TreePath, Attributes>, Error> {
 fn parse_line(line: &str) -> Result<(TreePath, Attributes), String> {
     let mut words = line.split(' ');
     let path = parse_path(words.next().unwrap_or(""))?;
-    let mut attributes =
-        Attributes { mode: 0o644, user: "root".to_owned(), group: "root".to_owned(), mtime: 0, special: None };
+    let mut attributes = Attributes::plain(0o644, 0);
     let mut device = (0, 0);
     for word in words {
         let (key, value) = word.split_once('=').ok_or_else(|| format!("'{word}' is not KEY=VALUE"))?;
         let bad = || format!("the value of '{word}' is not understood");
         match key {
-            "mode" => attributes.mode = u32::from_str_radix(value, 8).ok().filter(|mode| *mode <= 0o7777).ok_or_else(bad)?,
+            "mode" => {
+                attributes.mode = u32::from_str_radix(value, 8).ok().filter(|mode| *mode <= 0o7777).ok_or_else(bad)?;
+            }
             "uname" => attributes.user = owner(value, &path)?,
             "gname" => attributes.group = owner(value, &path)?,
-            "time" => attributes.mtime = value.split('.').next().and_then(|whole| whole.parse().ok()).ok_or_else(bad)?,
+            "time" => {
+                attributes.mtime = value.split('.').next().and_then(|whole| whole.parse().ok()).ok_or_else(bad)?;
+            }
             "hardlink" => attributes.special = Some(EntryKind::HardLink { target: parse_path(value)? }),
             "device" => device = parse_device(value).ok_or_else(bad)?,
             "type" => {
@@ -122,11 +136,10 @@ fn parse_line(line: &str) -> Result<(TreePath, Attributes), String> {
             _ => return Err(format!("the keyword '{key}' is not used here")),
         }
     }
-    match &mut attributes.special {
-        Some(EntryKind::CharDevice { major, minor } | EntryKind::BlockDevice { major, minor }) => {
-            (*major, *minor) = device;
-        }
-        _ => {}
+    if let Some(EntryKind::CharDevice { major, minor } | EntryKind::BlockDevice { major, minor }) =
+        &mut attributes.special
+    {
+        (*major, *minor) = device;
     }
     Ok((path, attributes))
 }
@@ -176,7 +189,9 @@ mod tests {
 
     #[test]
     fn edited_nonsense_is_refused_with_its_line() {
-        for bad in ["x mode=0644", "./a mode=99999", "./a uname=a:b", "./../x mode=0644", "./a frob=1", "./a type=socket"] {
+        for bad in
+            ["x mode=0644", "./a mode=99999", "./a uname=a:b", "./../x mode=0644", "./a frob=1", "./a type=socket"]
+        {
             let error = parse(&format!("#mtree\n{bad}\n")).unwrap_err().to_string();
             assert!(error.contains("line 2"), "{error}");
         }

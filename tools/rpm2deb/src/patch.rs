@@ -19,6 +19,7 @@
 //!   the part's other names.
 //! - A last line without its newline counts as a line; patch(1) drops it.
 //! - A git diff may modify a file that it has renamed or copied before; patch(1) 2.7 does not find it.
+//! - Where fuzz puts new lines behind a last line that has no newline, the line gets one; patch(1) joins the two lines.
 
 mod apply;
 mod date;
@@ -80,6 +81,16 @@ impl Patch {
             return Err(reader.error(1, header::why_no_diff(text)));
         }
         Ok(Self { parts })
+    }
+
+    /// Divides the patch: first the parts that name a path of which `is_wanted` holds, then all others. A part that
+    /// names both is of the first kind.
+    pub fn split(&self, is_wanted: &dyn Fn(&[u8]) -> bool) -> (Self, Self) {
+        let (wanted, others) = self.parts.iter().cloned().partition(|part| {
+            let header = &part.header;
+            [&header.old, &header.new, &header.index].into_iter().flatten().any(|name| is_wanted(&name.path))
+        });
+        (Self { parts: wanted }, Self { parts: others })
     }
 }
 

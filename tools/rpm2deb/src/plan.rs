@@ -16,7 +16,6 @@ pub mod relocate;
 pub mod script;
 pub mod version;
 
-
 use serde::Serialize;
 
 use crate::deb::control::Stanza;
@@ -151,8 +150,7 @@ impl Plan {
         self.check_elf_arch(policy, observed, &mut notices)?;
         let shlibs = relation::shlibs_control(&observed.elf, &self.name, &self.version);
         let facts = self.install_facts(package, observed, shlibs.is_some());
-        let request =
-            script::Request { package, mode: policy.scripts, debian_name: &self.name, facts: &facts };
+        let request = script::Request { package, mode: policy.scripts, debian_name: &self.name, facts: &facts };
         let (scripts, script_notices) = script::plan(&request)?;
         notices.extend(script_notices);
         let mut debian = DebianDir::default();
@@ -196,7 +194,7 @@ impl Plan {
         };
         let (mut fields, relation_notices) = relation::plan(&context);
         notices.extend(relation_notices);
-        fields.add(&scripts.pre_depends, &scripts.depends);
+        fields.add_script_needs(scripts);
         let mut control = Stanza::default();
         control.set("Package", &*self.name);
         control.set("Version", self.version.to_string());
@@ -217,7 +215,7 @@ impl Plan {
             owned: self.files.owned.clone(),
             capabilities: self.files.capabilities.clone(),
             ghosts: self.files.ghosts.clone(),
-            sysusers: relation::sysusers_lines(package).chain(observed.sysusers.iter().cloned()).collect(),
+            sysusers: sysusers_provides(package).chain(observed.sysusers.iter().cloned()).collect(),
             has_shared_library,
         }
     }
@@ -283,3 +281,33 @@ fn tree_name(package: &Package) -> Result<String, Error> {
     ))
 }
 
+/// RPM 4.19 and later put a user's sysusers.d(5) line into `Provides: user(NAME) = BASE64` (rpm-sysusers(7)).
+fn sysusers_provides(package: &Package) -> impl Iterator<Item = String> {
+    use base64::Engine;
+    package
+        .relations
+        .provides
+        .iter()
+        .filter(|provide| provide.name.starts_with("user(") || provide.name.starts_with("group("))
+        .filter_map(|provide| provide.version.as_ref())
+        .filter_map(|(_, evr)| {
+            base64::engine::general_purpose::STANDARD_NO_PAD.decode(evr.version.trim_end_matches('=')).ok()
+        })
+        .filter_map(|line| String::from_utf8(line).ok())
+        .map(|line| line.trim_end_matches('\0').to_owned())
+}
+
+impl relation::Fields {
+    /// Adds what the maintainer scripts need.
+    fn add_script_needs(&mut self, scripts: &script::MaintainerScripts) {
+        for (list, needs) in [(&mut self.pre_depends, &scripts.pre_depends), (&mut self.depends, &scripts.depends)] {
+            let missing: Vec<String> = needs.iter().filter(|need| !list.contains(need)).cloned().collect();
+            list.extend(missing);
+        }
+    }
+
+    /// The fields by their names in debian/control.
+    fn named(&self) -> [(&'static str, &[String]); 2] {
+        [("Pre-Depends", &self.pre_depends), ("Depends", &self.depends)]
+    }
+}

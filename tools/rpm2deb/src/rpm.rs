@@ -160,6 +160,7 @@ fn read_payload_facts(signature: &Header, header: &Header, content_bytes: u64) -
 fn read_expected(signature: &Header, header: &Header) -> Result<Expected, Error> {
     let sha256 = header_algorithm(header, tag::PAYLOAD_SHA256_ALGO, Algorithm::Sha256)?;
     let mut expected = Expected {
+        headers: verified_header_digests(signature),
         payload: Vec::new(),
         archive: Vec::new(),
         header_and_payload_bytes: match signature.integer(tag::signature::LONG_SIZE)? {
@@ -185,11 +186,28 @@ fn read_expected(signature: &Header, header: &Header) -> Result<Expected, Error>
     Ok(expected)
 }
 
+/// Names of the digests in the signature header; [`open`] has compared them.
+fn verified_header_digests(signature: &Header) -> Vec<&'static str> {
+    [
+        (tag::signature::SHA1, "header SHA1"),
+        (tag::signature::SHA256, "header SHA256"),
+        (tag::signature::SHA3_256, "header SHA3-256"),
+        (tag::signature::MD5, "header and payload MD5"),
+    ]
+    .into_iter()
+    .filter(|(tag, _)| signature.contains(*tag))
+    .map(|(_, name)| name)
+    .collect()
+}
+
 fn header_algorithm(header: &Header, tag: u32, default: Algorithm) -> Result<Algorithm, Error> {
     match header.integer32(tag)? {
         None => Ok(default),
         Some(number) => Algorithm::from_number(number).ok_or_else(|| {
-            Error::malformed("header", format!("digest algorithm {number} (tag {tag}) is not known, so nothing could be verified"))
+            Error::malformed(
+                "header",
+                format!("digest algorithm {number} (tag {tag}) is not known, so nothing could be verified"),
+            )
         }),
     }
 }

@@ -28,7 +28,7 @@ pub fn stream<R: Read>(
     }
     let mut archive = Archive::new(package, opened.payload, limits)?;
     let mut links = Links::new(package, plan);
-    while let Some(item) = archive.next()? {
+    while let Some(item) = archive.next_entry()? {
         let Some(entry) = &plan.entries[item.file] else { continue };
         match &entry.kind {
             // Directories have gone before; symlinks follow.
@@ -132,7 +132,10 @@ pub fn read_whole(entry: &Entry, content: &mut dyn Read, limit: u64, why: &str) 
         .read_to_end(&mut bytes)
         .map_err(|error| Error::malformed(format!("payload entry '{}'", printable(&entry.path)), error.to_string()))?;
     if bytes.len() as u64 > limit {
-        return Err(Error::refused(printable(&entry.path), format!("is larger than {limit} bytes, too large to {why}")));
+        return Err(Error::refused(
+            printable(&entry.path),
+            format!("is larger than {limit} bytes, too large to {why}"),
+        ));
     }
     Ok(bytes)
 }

@@ -1,7 +1,8 @@
 //! GNU patch as the oracle: the same patch on the same tree must end the same way, to the byte.
 //!
 //! Random files are edited, `diff -u` makes a patch of each edit, and the patch is applied to a perturbed base by
-//! `patch -p0` and by rpm2deb. The seeds are fixed, so that a failure can be repeated.
+//! `patch -p0` and by rpm2deb. The seeds are fixed, so that a failure can be repeated. (About one seed
+//! in 1,000 meets the one known difference in bytes: see "joins the two lines" in `rpm2deb::patch`. None of these does.)
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -104,7 +105,7 @@ fn gnu(tree: &Tree, patch: &[u8]) -> (Option<Tree>, String) {
     let patch_file = temporary.path().join("p");
     fs::write(&patch_file, patch).unwrap();
     let Output { status, stdout, .. } = Command::new("setsid")
-        .args(["--wait", "patch", "-p0", "-N", "--no-backup-if-mismatch", "-r", "-", "-i"])
+        .args(["--wait", "sh", "-c", "umask 022; exec patch -p0 -N --no-backup-if-mismatch -r - -i \"$1\"", "sh"])
         .arg(&patch_file)
         .env("LC_ALL", "C")
         .current_dir(&dir)
@@ -118,9 +119,9 @@ fn gnu(tree: &Tree, patch: &[u8]) -> (Option<Tree>, String) {
 
 fn ours(tree: &Tree, patch: &[u8]) -> Result<(Tree, Vec<String>), String> {
     let kind = |path: &[u8]| {
-        let path = std::str::from_utf8(path).ok()?;
-        let is_directory = tree.keys().any(|file| file.starts_with(&format!("{path}/")));
-        tree.get(path).map(|_| FileKind::Regular).or(is_directory.then_some(FileKind::Directory))
+        let name = std::str::from_utf8(path).ok()?;
+        let is_directory = tree.keys().any(|file| file.starts_with(&format!("{name}/")));
+        tree.get(name).map(|_| FileKind::Regular).or(is_directory.then_some(FileKind::Directory))
     };
     let describe = |error: rpm2deb::patch::PatchError| format!("{error}\n{}", error.detail().unwrap_or_default());
     let patch = Patch::parse("p", patch, 0).map_err(describe)?;
@@ -131,8 +132,8 @@ fn ours(tree: &Tree, patch: &[u8]) -> Result<(Tree, Vec<String>), String> {
         let hunks = edited.notices.into_iter().map(|notice| notice.text).filter(|text| text.starts_with("hunk"));
         notices.extend(hunks);
         for file in edited.files {
-            let path = String::from_utf8(file.path).unwrap();
-            assert!(after.insert(path.clone(), (file.mode, file.content)).is_none(), "{path} twice");
+            let name = String::from_utf8(file.path).unwrap();
+            assert!(after.insert(name.clone(), (file.mode, file.content)).is_none(), "{name} twice");
         }
     };
     for (path, (mode, content)) in tree {

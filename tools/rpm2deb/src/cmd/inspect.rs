@@ -14,7 +14,7 @@ use crate::cli::Inspect;
 use crate::report::{self, Exit};
 
 /// Runs the verb.
-pub(crate) fn run(args: &Inspect) -> anyhow::Result<Exit> {
+pub(crate) fn run(args: &Inspect) -> Exit {
     match read(args) {
         Ok(package) if args.json => report::print_json(&as_json(&package, args)),
         Ok(package) => report::print(&as_text(&package, args)),
@@ -25,10 +25,10 @@ pub(crate) fn run(args: &Inspect) -> anyhow::Result<Exit> {
             } else {
                 report::print_error(&report::display(&args.rpm), &error);
             }
-            return Ok(Exit::Failed);
+            return Exit::Failed;
         }
     }
-    Ok(Exit::Done)
+    Exit::Done
 }
 
 /// Reads the headers, then the payload for its digests.

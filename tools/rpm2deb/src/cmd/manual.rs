@@ -33,3 +33,19 @@ pub(crate) fn manual() -> anyhow::Result<Exit> {
     let _ = io::stdout().write_all(&page);
     Ok(Exit::Done)
 }
+
+/// Description and options of one verb.
+fn render_verb(verb: &clap::Command, page: &mut Vec<u8>) -> anyhow::Result<()> {
+    let man = clap_mangen::Man::new(verb.clone());
+    let mut text = Vec::new();
+    man.render_description_section(&mut text)?;
+    man.render_options_section(&mut text)?;
+    // Headings of a page of its own become headings within the verb's section.
+    page.extend_from_slice(String::from_utf8_lossy(&text).replace(".SH ", ".SS ").as_bytes());
+    Ok(())
+}
+
+/// Which call of dpkg runs which scriptlet with which argument: the table from which the wrappers are made.
+fn script_table() -> String {
+    String::new()
+}

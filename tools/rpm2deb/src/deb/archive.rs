@@ -103,7 +103,13 @@ pub fn write(
     Ok(Written { path, bytes })
 }
 
-fn append(archive: &mut ar::Builder<impl Write>, name: &str, bytes: u64, content: impl Read, mtime: u64) -> io::Result<()> {
+fn append(
+    archive: &mut ar::Builder<impl Write>,
+    name: &str,
+    bytes: u64,
+    content: impl Read,
+    mtime: u64,
+) -> io::Result<()> {
     let mut header = ar::Header::new(name.as_bytes().to_vec(), bytes);
     header.set_mode(0o100_644); // dpkg-deb's, file type included
     header.set_mtime(mtime);
@@ -126,7 +132,11 @@ pub fn unnamed_file(directory: &Path) -> Result<File, Error> {
 
 fn persist(file: NamedTempFile, path: &Path) -> Result<(), Error> {
     file.as_file().sync_all().map_err(Error::io("write", path))?;
-    file.persist(path).map_err(|error| Error::Io { operation: "rename to", path: path.to_owned(), source: error.error })?;
+    file.persist(path).map_err(|error| Error::Io {
+        operation: "rename to",
+        path: path.to_owned(),
+        source: error.error,
+    })?;
     Ok(())
 }
 

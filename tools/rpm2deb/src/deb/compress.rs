@@ -86,6 +86,7 @@ impl Compression {
     }
 
     /// The same for the small control.tar.
+    #[must_use]
     pub fn single_threaded(self) -> Self {
         Self { threads: 1, ..self }
     }

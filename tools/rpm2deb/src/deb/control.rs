@@ -73,7 +73,8 @@ impl Stanza {
     /// Sets a field before another one.
     pub fn set_before(&mut self, next: &str, name: &str, value: impl Into<String>) {
         self.set(name, "");
-        let at = self.fields.iter().position(|(field, _)| field.eq_ignore_ascii_case(next)).unwrap_or(self.fields.len());
+        let at =
+            self.fields.iter().position(|(field, _)| field.eq_ignore_ascii_case(next)).unwrap_or(self.fields.len());
         self.fields.insert(at, (name.to_owned(), value.into()));
     }
 }
@@ -114,7 +115,14 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused() {
-        for text in ["", "Source: x\n", " a\nPackage: x\n", "Package: x\nPackage: y\n", "Package: x\nzzz\n", "Package: a\n\nPackage: b\n"] {
+        for text in [
+            "",
+            "Source: x\n",
+            " a\nPackage: x\n",
+            "Package: x\nPackage: y\n",
+            "Package: x\nzzz\n",
+            "Package: a\n\nPackage: b\n",
+        ] {
             assert!(Stanza::parse(text).is_err(), "{text:?}");
         }
     }

@@ -94,28 +94,29 @@ fn member_header(entry: &Entry, name: &[u8], link: &[u8]) -> io::Result<Header> 
     header.set_groupname(&entry.group)?;
     header.set_mtime(entry.mtime);
     header.set_size(0);
-    header.set_entry_type(match entry.kind {
-        EntryKind::Directory => EntryType::Directory,
-        EntryKind::Regular { size_bytes } => {
-            header.set_size(size_bytes);
-            EntryType::Regular
-        }
-        EntryKind::Symlink { .. } => EntryType::Symlink,
-        EntryKind::HardLink { .. } => EntryType::Link,
-        EntryKind::CharDevice { major, minor } => {
+    header.set_entry_type(entry_type(&entry.kind));
+    match entry.kind {
+        EntryKind::Regular { size_bytes } => header.set_size(size_bytes),
+        EntryKind::CharDevice { major, minor } | EntryKind::BlockDevice { major, minor } => {
             header.set_device_major(major)?;
             header.set_device_minor(minor)?;
-            EntryType::Char
         }
-        EntryKind::BlockDevice { major, minor } => {
-            header.set_device_major(major)?;
-            header.set_device_minor(minor)?;
-            EntryType::Block
-        }
-        EntryKind::Fifo => EntryType::Fifo,
-    });
+        _ => {}
+    }
     header.set_cksum();
     Ok(header)
+}
+
+fn entry_type(kind: &EntryKind) -> EntryType {
+    match kind {
+        EntryKind::Directory => EntryType::Directory,
+        EntryKind::Regular { .. } => EntryType::Regular,
+        EntryKind::Symlink { .. } => EntryType::Symlink,
+        EntryKind::HardLink { .. } => EntryType::Link,
+        EntryKind::CharDevice { .. } => EntryType::Char,
+        EntryKind::BlockDevice { .. } => EntryType::Block,
+        EntryKind::Fifo => EntryType::Fifo,
+    }
 }
 
 /// Fills a field with a name or, when it is too long, its beginning: the full name has gone before.

@@ -26,6 +26,7 @@ struct Output {
 }
 
 /// Why a hunk fails.
+#[derive(Clone, Copy)]
 enum Failure {
     Mismatch,
     Reversed,

@@ -245,7 +245,8 @@ mod tests {
 
     #[test]
     fn names_that_lead_out_or_steer_a_terminal_are_refused() {
-        let cases: [(&[u8], Result<&[u8], &str>); 12] = [
+        type Expected = Result<&'static [u8], &'static str>;
+        let cases: [(&[u8], Expected); 12] = [
             (b"a/b", Ok(b"a/b")),
             (b"./a//./b", Ok(b"a/b")),
             (b"a..b/...", Ok(b"a..b/...")),

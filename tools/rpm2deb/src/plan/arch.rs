@@ -107,7 +107,9 @@ pub fn contradiction(declared: &str, elf: &ElfFacts) -> Option<String> {
     }
     let path = printable(&elf.path);
     Some(match (elf.arch, declared) {
-        (Some(arch), "all") => format!("{path} is a program for {arch}, but the package says it fits every architecture"),
+        (Some(arch), "all") => {
+            format!("{path} is a program for {arch}, but the package says it fits every architecture")
+        }
         (None, _) => format!("{path} is a program for a machine that Debian does not know, not for {declared}"),
         (Some(arch), _) => format!("{path} is a program for {arch}, not for {declared}"),
     })

@@ -82,8 +82,7 @@ pub fn is_address(text: &str) -> bool {
         !user.is_empty() && user != "root" && user.bytes().all(|b| b.is_ascii_alphanumeric() || b"._+-".contains(&b));
     let host_is_plain = host.contains('.')
         && host.split('.').all(is_label)
-        && !host.ends_with(".local")
-        && !host.ends_with(".localdomain");
+        && !host.split('.').next_back().is_some_and(|top| ["local", "localdomain"].contains(&top));
     plain_phrase(phrase) == phrase && !phrase.is_empty() && user_is_plain && host_is_plain
 }
 
@@ -100,7 +99,11 @@ pub fn description(package: &Package, notices: &mut Vec<Notice>) -> String {
     let synopsis = synopsis(package);
     let original = one_line(&package.summary);
     if synopsis != original {
-        notices.push(Notice::note("synopsis-changed", "Description", format!("the summary '{original}' became '{synopsis}'")));
+        notices.push(Notice::note(
+            "synopsis-changed",
+            "Description",
+            format!("the summary '{original}' became '{synopsis}'"),
+        ));
     }
     let mut lines: Vec<String> = package.description.lines().map(clean_line).collect();
     while lines.first().is_some_and(String::is_empty) {
@@ -162,7 +165,15 @@ mod tests {
         for good in ["IBM Corp. <a@b.example>", "Jörg <x.y@z-1.de>", "rpm2deb <unknown@rpm2deb.invalid>"] {
             assert!(is_address(good), "{good}");
         }
-        for bad in ["a@b.c", "IBM, Inc <a@b.c>", "x <root@b.c>", "x <a@localhost>", "x <https://a.b>", " <a@b.c>", "x <a@b.c>\nDepends: y"] {
+        for bad in [
+            "a@b.c",
+            "IBM, Inc <a@b.c>",
+            "x <root@b.c>",
+            "x <a@localhost>",
+            "x <https://a.b>",
+            " <a@b.c>",
+            "x <a@b.c>\nDepends: y",
+        ] {
             assert!(!is_address(bad), "{bad}");
         }
     }

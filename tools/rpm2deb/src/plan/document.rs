@@ -19,6 +19,34 @@ pub fn changelog(package: &Package, name: &str, version: &str, maintainer: &str,
     text
 }
 
+/// The time of a changelog's newest entry, in seconds since 1970: what dates a package that is built from it.
+pub fn changelog_time(text: &str) -> Option<u64> {
+    let trailer = text.lines().find(|line| line.starts_with(" -- "))?;
+    let (_, date) = trailer.rsplit_once(">  ")?;
+    let mut words = date.split_whitespace().skip(1);
+    let day: u64 = words.next()?.parse().ok()?;
+    let month = words.next()?;
+    let month = 1 + u64::try_from(MONTHS.iter().position(|name| *name == month)?).ok()?;
+    let year: u64 = words.next()?.parse().ok().filter(|year| (1970..10_000).contains(year))?;
+    let mut clock = words.next()?.split(':').map(|part| part.parse::<u64>().ok());
+    let (hours, minutes, seconds) = (clock.next()??, clock.next()??, clock.next()??);
+    let zone: i64 = words.next()?.parse().ok()?;
+    let utc = days_from_civil(year, month, day) * 86_400 + hours * 3600 + minutes * 60 + seconds;
+    utc.checked_add_signed(-(zone / 100 * 3600 + zone % 100 * 60))
+}
+
+/// Days since 1970-01-01; Howard Hinnant's days_from_civil.
+fn days_from_civil(year: u64, month: u64, day: u64) -> u64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let (era, year_of_era) = (year / 400, year % 400);
+    let shifted_month = if month > 2 { month - 3 } else { month + 9 };
+    let day_of_year = (153 * shifted_month + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    (era * 146_097 + day_of_era).saturating_sub(719_468)
+}
+
+const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
 /// `NAME-VERSION-RELEASE.ARCH.rpm`.
 pub fn rpm_file_name(package: &Package) -> String {
     let release = package.evr.release.as_deref().unwrap_or("0");
@@ -84,7 +112,8 @@ pub fn copyright(package: &Package) -> String {
     let known = COMMON_LICENSES.iter().find(|(word, file)| !file.is_empty() && license.contains(word));
     match known {
         Some((_, file)) => {
-            let _ = writeln!(text, "On Debian systems the text of that license is in /usr/share/common-licenses/{file}.");
+            let _ =
+                writeln!(text, "On Debian systems the text of that license is in /usr/share/common-licenses/{file}.");
         }
         None => text.push_str("Texts of common licenses are in /usr/share/common-licenses/.\n"),
     }
@@ -135,7 +164,7 @@ impl Date {
     }
 
     fn month_name(&self) -> &'static str {
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"][(self.month - 1) as usize]
+        usize::try_from(self.month - 1).ok().and_then(|at| MONTHS.get(at)).copied().unwrap_or("Jan")
     }
 }
 
@@ -154,6 +183,16 @@ mod tests {
             (4_102_444_800, "Fri, 01 Jan 2100 00:00:00 +0000"),
         ] {
             assert_eq!(rfc2822(seconds), expected);
+            assert_eq!(changelog_time(&format!("x (1) y; z\n\n -- A B <c@d>  {expected}\n")), Some(seconds));
         }
+    }
+
+    #[test]
+    fn a_changelog_edited_elsewhere_dates_the_package_in_its_own_zone() {
+        let at = |zone| changelog_time(&format!(" -- A <b@c>  Fri, 25 Feb 2022 12:00:00 {zone}"));
+        assert_eq!(at("+0000"), Some(1_645_790_400));
+        assert_eq!(at("+0130"), Some(1_645_790_400 - 5400));
+        assert_eq!(at("-0500"), Some(1_645_790_400 + 18_000));
+        assert_eq!(at("soon"), None);
     }
 }

@@ -27,7 +27,9 @@ pub fn overrides<'a>(name: &str, elf: &[ElfFacts], paths: impl Iterator<Item = &
     group(
         "The vendor's linker made no PT_GNU_STACK segment; 64-bit big-endian Power needs none.",
         "shared-library-lacks-stack-section",
-        &mut linked().filter(|file| !file.has_stack_header && !file.is_program && !file.header_only).map(|file| &file.path),
+        &mut linked()
+            .filter(|file| !file.has_stack_header && !file.is_program && !file.header_only)
+            .map(|file| &file.path),
     );
     group(
         "The RPM keeps its udev rules in /etc; they are conffiles here.",

@@ -28,7 +28,10 @@ pub fn debian_name(rpm_name: &str) -> Result<Mapped, Error> {
         return refuse("Debian package names have at least two characters".into());
     }
     if rpm_name.len() > MAX_BYTES {
-        return refuse(format!("the name has {} bytes, more than the {MAX_BYTES} that fit a file name", rpm_name.len()));
+        return refuse(format!(
+            "the name has {} bytes, more than the {MAX_BYTES} that fit a file name",
+            rpm_name.len()
+        ));
     }
     let name: String = rpm_name.chars().map(|c| if c == '_' { '-' } else { c.to_ascii_lowercase() }).collect();
     if let Some(bad) = name.chars().find(|c| !is_name_character(*c)) {
@@ -80,9 +83,23 @@ mod tests {
     #[test]
     fn names_that_debian_cannot_say_are_refused() {
         let long = "a".repeat(MAX_BYTES + 1);
-        for bad in
-            ["", "R", "a b", "a;b", "$(id)", "a\nb", "a\0b", "../a", "-rf", "_a", ".a", "a/b", "caf\u{e9}", "a~b", &long]
-        {
+        for bad in [
+            "",
+            "R",
+            "a b",
+            "a;b",
+            "$(id)",
+            "a\nb",
+            "a\0b",
+            "../a",
+            "-rf",
+            "_a",
+            ".a",
+            "a/b",
+            "caf\u{e9}",
+            "a~b",
+            &long,
+        ] {
             let error = debian_name(bad).expect_err(bad).to_string();
             assert!(!error.contains('\n'), "{error}");
             assert!(error.len() < 300, "{error}");

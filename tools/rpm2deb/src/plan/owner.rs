@@ -7,20 +7,8 @@
 use crate::error::Error;
 use crate::printable::printable;
 use crate::rpm::package::{File, FileKind};
-use crate::tree::TreePath;
 
-/// A file that the postinst gives to its owner.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OwnedPath {
-    /// The file.
-    pub path: TreePath,
-    /// Its owner.
-    pub user: String,
-    /// Its group.
-    pub group: String,
-    /// All permission bits, setuid and setgid included.
-    pub mode: u32,
-}
+use super::script::OwnedPath;
 
 /// What the tar says, and what the postinst must add.
 #[derive(Debug)]
@@ -102,12 +90,8 @@ pub fn decide(file: &File, target: &[u8]) -> Ownership {
     if static_uid(&file.user).is_some() && static_gid(&file.group).is_some() {
         return Ownership { mode: file.mode, user: file.user.clone(), group: file.group.clone(), by_postinst: None };
     }
-    let by_postinst = OwnedPath {
-        path: target.to_vec(),
-        user: file.user.clone(),
-        group: file.group.clone(),
-        mode: file.mode,
-    };
+    let by_postinst =
+        OwnedPath { path: target.to_vec(), user: file.user.clone(), group: file.group.clone(), mode: file.mode };
     Ownership { mode: file.mode & !SETUID_AND_SETGID, user: root(), group: root(), by_postinst: Some(by_postinst) }
 }
 

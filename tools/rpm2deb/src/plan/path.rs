@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::owner;
 use super::relocate::Relocation;
+use super::script::{Ghost, OwnedPath};
 use crate::error::Error;
 use crate::event::Notice;
 use crate::limits::Limits;
@@ -25,22 +26,15 @@ pub struct FilePlan {
     /// Files that dpkg must not overwrite without asking.
     pub conffiles: Vec<TreePath>,
     /// Files whose owner the postinst sets, because the tar cannot name it safely.
-    pub owned: Vec<owner::OwnedPath>,
+    pub owned: Vec<OwnedPath>,
     /// Files with capabilities, and the capabilities' text.
     pub capabilities: Vec<(TreePath, String)>,
     /// %ghost files: not shipped, removed on purge.
     pub ghosts: Vec<Ghost>,
     /// Text files (`.pc`, `.la`) that name the library directory which moved.
     pub rewritten: BTreeSet<TreePath>,
-}
-
-/// A path that belongs to the package without being in it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ghost {
-    /// Where it will appear.
-    pub path: TreePath,
-    /// A directory: removed only if empty.
-    pub is_directory: bool,
+    /// Libraries that the RPM ships executable and Debian does not.
+    pub libraries_made_plain: usize,
 }
 
 impl FilePlan {
@@ -92,6 +86,13 @@ pub fn plan(
     check_duplicates(&plan)?;
     plan.conffiles.sort();
     report_dropped(package, &checked, &mut notices);
+    if plan.libraries_made_plain > 0 {
+        notices.push(Notice::note(
+            "library-mode",
+            "libraries",
+            format!("{} lost their executable bits, which Debian's libraries do not have", plan.libraries_made_plain),
+        ));
+    }
     Ok((plan, notices))
 }
 
@@ -155,7 +156,11 @@ fn plan_entry(
     if let Some(text) = &file.capabilities {
         plan.capabilities.push((target.clone(), text.clone()));
     }
-    let ownership = owner::decide(file, &target);
+    let mut ownership = owner::decide(file, &target);
+    if is_regular && is_library(&target) && ownership.mode & 0o111 != 0 && ownership.mode & 0o6000 == 0 {
+        ownership.mode &= !0o111;
+        plan.libraries_made_plain += 1;
+    }
     plan.owned.extend(ownership.by_postinst);
     Ok(Entry {
         path: target,
@@ -179,6 +184,15 @@ fn checked_link<'a>(file: &File, link: &'a [u8]) -> Result<&'a [u8], Error> {
         return refused("the symbolic link's target holds a control character");
     }
     Ok(link)
+}
+
+/// Libraries by their names, where libraries are: dh_fixperms(1) makes the same files not executable, and lintian calls
+/// an executable library an error.
+fn is_library(path: &[u8]) -> bool {
+    let in_library_directory = [b"usr/lib".as_slice(), b"lib"].iter().any(|start| path.starts_with(start));
+    let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or(path);
+    let ends = [b".so".as_slice(), b".a", b".la"].iter().any(|end| name.ends_with(end));
+    in_library_directory && (ends || name.windows(4).any(|window| window == b".so."))
 }
 
 /// `/usr/lib/.build-id/ab/cdef… -> …`: RPM's debugger look-up; Debian's gdb does not read it, and packages built from
@@ -296,8 +310,19 @@ mod tests {
             assert_eq!(checked_path(good.as_bytes()).unwrap(), good.as_bytes()[1..]);
         }
         for bad in [
-            "usr/bin/x", "", "//usr", "/usr//x", "/usr/", "/usr/./x", "/../x", "/usr/..", "/a\nb", "/a\x1b[2J", "/a\x7f",
-            "/debian", "/debian/rules",
+            "usr/bin/x",
+            "",
+            "//usr",
+            "/usr//x",
+            "/usr/",
+            "/usr/./x",
+            "/../x",
+            "/usr/..",
+            "/a\nb",
+            "/a\x1b[2J",
+            "/a\x7f",
+            "/debian",
+            "/debian/rules",
         ] {
             assert!(checked_path(bad.as_bytes()).is_err(), "{bad:?} was accepted");
         }

@@ -40,8 +40,7 @@ impl Relocation {
 
     /// New places for all paths of a package. A file whose new place is taken stays where it was; directories merge.
     pub fn map_all(&self, paths: &[TreePath], notices: &mut Vec<Notice>) -> Vec<TreePath> {
-        let mut taken: BTreeSet<TreePath> =
-            paths.iter().filter(|path| self.map(path).is_none()).cloned().collect();
+        let mut taken: BTreeSet<TreePath> = paths.iter().filter(|path| self.map(path).is_none()).cloned().collect();
         let mut reported: BTreeSet<&TreePath> = BTreeSet::new();
         paths
             .iter()

@@ -294,7 +294,11 @@ fn version_subject(what: &str, text: &str) -> String {
 
 fn report(notices: &mut Vec<Notice>, what: &str, rpm: &str, debian: &str) {
     if rpm != debian {
-        notices.push(Notice::note("version-mapped", version_subject(what, rpm), format!("is written {debian} in Debian")));
+        notices.push(Notice::note(
+            "version-mapped",
+            version_subject(what, rpm),
+            format!("is written {debian} in Debian"),
+        ));
     }
 }
 

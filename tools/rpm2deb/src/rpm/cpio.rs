@@ -28,7 +28,7 @@ pub enum Head {
     Numbered(u32),
 }
 
-/// Reads entry after entry; between two calls of [`Reader::next`] the reader itself gives the entry's data.
+/// Reads entry after entry; between two calls of [`Reader::next_entry`] the reader itself gives the entry's data.
 #[derive(Debug)]
 pub struct Reader<R> {
     inner: R,
@@ -45,7 +45,7 @@ impl<R: Read> Reader<R> {
     }
 
     /// Skips what is left of the current entry and reads the next header; `None` at the trailer.
-    pub fn next(&mut self) -> Result<Option<Head>, Error> {
+    pub fn next_entry(&mut self) -> Result<Option<Head>, Error> {
         self.skip_data()?;
         let mut magic = [0; 6];
         self.fill(&mut magic)?;
@@ -161,7 +161,18 @@ mod tests {
     fn named(name: &str, mode: u32, data: &[u8]) -> Vec<u8> {
         let mut bytes = format!(
             "070701{:08x}{mode:08x}{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}",
-            1, 0, 0, 1, 0, data.len(), 0, 0, 0, 0, name.len() + 1, 0
+            1,
+            0,
+            0,
+            1,
+            0,
+            data.len(),
+            0,
+            0,
+            0,
+            0,
+            name.len() + 1,
+            0
         )
         .into_bytes();
         bytes.extend_from_slice(name.as_bytes());
@@ -181,18 +192,18 @@ mod tests {
         let mut reader = Reader::new(archive.as_slice());
         let mut text = String::new();
 
-        let Some(Head::Named { name, size_bytes: 5, .. }) = reader.next().unwrap() else { panic!("no ./a") };
+        let Some(Head::Named { name, size_bytes: 5, .. }) = reader.next_entry().unwrap() else { panic!("no ./a") };
         assert_eq!(name, b"./a");
         reader.read_to_string(&mut text).unwrap();
         assert_eq!(text, "hello");
         // ./b has no data and is skipped unread.
-        assert!(matches!(reader.next().unwrap(), Some(Head::Named { size_bytes: 0, .. })));
-        assert_eq!(reader.next().unwrap(), Some(Head::Numbered(7)));
+        assert!(matches!(reader.next_entry().unwrap(), Some(Head::Named { size_bytes: 0, .. })));
+        assert_eq!(reader.next_entry().unwrap(), Some(Head::Numbered(7)));
         reader.expect(8);
         text.clear();
         reader.read_to_string(&mut text).unwrap();
         assert_eq!(text, "stripped");
-        assert_eq!(reader.next().unwrap(), None);
+        assert_eq!(reader.next_entry().unwrap(), None);
     }
 
     #[test]
@@ -208,7 +219,7 @@ mod tests {
         for (bytes, expected) in cases {
             let mut reader = Reader::new(bytes.as_slice());
             let error = loop {
-                match reader.next() {
+                match reader.next_entry() {
                     Ok(Some(_)) => {}
                     Ok(None) => panic!("no error where '{expected}' was expected"),
                     Err(error) => break error.to_string(),

@@ -197,6 +197,8 @@ impl<R: Read> Read for CheckedReader<R> {
 /// Digests that the headers announce for what follows them.
 #[derive(Debug, Clone)]
 pub struct Expected {
+    /// What was verified of the headers themselves, by name: `header SHA256`.
+    pub headers: Vec<&'static str>,
     /// Of the compressed payload (PAYLOADSHA256, PAYLOADSHA512, PAYLOADSHA3_256).
     pub payload: Vec<(Algorithm, String)>,
     /// Of the uncompressed archive (the same, `…ALT`).

@@ -180,9 +180,7 @@ impl Header {
     pub fn string(&self, tag: u32) -> Result<Option<&[u8]>, Error> {
         let Some(entry) = self.find(tag) else { return Ok(None) };
         match entry.kind {
-            Type::Text | Type::TextArray | Type::I18nText => {
-                Ok(self.bytes_of(entry).split(|byte| *byte == 0).next())
-            }
+            Type::Text | Type::TextArray | Type::I18nText => Ok(self.bytes_of(entry).split(|byte| *byte == 0).next()),
             _ => Err(self.wrong_type(tag, "a string")),
         }
     }

@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::limits::Limits;
 use crate::printable::printable;
 
-/// The payload of an opened RPM, entry by entry. Between two calls of [`Archive::next`] it reads as the file's data.
+/// The payload of an opened RPM, entry by entry. Between two calls of [`Archive::next_entry`] it reads as the file's data.
 #[derive(Debug)]
 pub struct Archive<'a, R: Read> {
     files: &'a [File],
@@ -63,9 +63,9 @@ impl<'a, R: Read> Archive<'a, R> {
     }
 
     /// The next entry, or `None` when all have come. Ends the previous file and compares its digest.
-    pub fn next(&mut self) -> Result<Option<Item>, Error> {
+    pub fn next_entry(&mut self) -> Result<Option<Item>, Error> {
         self.end_current_file()?;
-        let Some(head) = self.reader.next()? else {
+        let Some(head) = self.reader.next_entry()? else {
             self.roll_call.end(self.files)?;
             return Ok(None);
         };
@@ -94,7 +94,8 @@ impl<'a, R: Read> Archive<'a, R> {
     /// Reads the payload to its very end and compares every digest that covers it, and the announced size.
     pub fn finish(mut self, package: &Package, header_bytes: u64) -> Result<(), Error> {
         self.end_current_file()?;
-        let unreadable = |error: io::Error| Error::malformed("payload", format!("damaged after its last entry: {error}"));
+        let unreadable =
+            |error: io::Error| Error::malformed("payload", format!("damaged after its last entry: {error}"));
         let mut archive = self.reader.into_inner();
         io::copy(&mut archive, &mut io::sink()).map_err(unreadable)?;
         let mut compressed = archive.finish()?.into_inner();
@@ -105,7 +106,9 @@ impl<'a, R: Read> Archive<'a, R> {
             if found != expected {
                 return Err(Error::malformed(
                     "payload",
-                    format!("header and payload have {found} bytes, the signature header says {expected}; the file is truncated or has something appended"),
+                    format!(
+                        "header and payload have {found} bytes, the signature header says {expected}; the file is truncated or has something appended"
+                    ),
                 ));
             }
         }
@@ -227,7 +230,10 @@ impl<'a> RollCall<'a> {
             [b'/', ..] => return Err(unlisted(name, "has an absolute name")),
             _ => [b"/", name].concat(),
         };
-        self.by_path.get(absolute.as_slice()).copied().ok_or_else(|| unlisted(name, "is not in the header's list of files"))
+        self.by_path
+            .get(absolute.as_slice())
+            .copied()
+            .ok_or_else(|| unlisted(name, "is not in the header's list of files"))
     }
 
     fn number(&self, number: u32) -> Result<usize, Error> {
@@ -252,15 +258,14 @@ impl<'a> RollCall<'a> {
         let group = if is_linkable(file) { self.link_groups.get_mut(&file.inode) } else { None };
         let Some(group) = group else {
             return match archived_bytes {
-                Some(found) if found != listed => {
-                    Err(damaged(format!("has {found} bytes, the header says {listed}")))
-                }
+                Some(found) if found != listed => Err(damaged(format!("has {found} bytes, the header says {listed}"))),
                 _ => Ok(listed > 0 || matches!(file.kind, FileKind::Regular { .. })),
             };
         };
         group.to_come -= 1;
         // newc shows by the size which link carries the data; in a stripped archive it is the last one.
-        let has_data = archived_bytes.map_or(group.to_come == 0, |found| found > 0 || listed == 0 && group.to_come == 0);
+        let has_data =
+            archived_bytes.map_or(group.to_come == 0, |found| found > 0 || listed == 0 && group.to_come == 0);
         if let Some(found) = archived_bytes.filter(|found| *found != 0 && *found != listed) {
             return Err(damaged(format!("has {found} bytes, the header says {listed}")));
         }
@@ -297,6 +302,6 @@ fn unlisted(name: &[u8], reason: &str) -> Error {
 /// Reads the whole payload for its digests alone.
 pub fn verify<R: Read>(opened: Opened<R>, limits: Limits) -> Result<(), Error> {
     let mut archive = Archive::new(&opened.package, opened.payload, limits)?;
-    while archive.next()?.is_some() {}
+    while archive.next_entry()?.is_some() {}
     archive.finish(&opened.package, opened.header_bytes)
 }

@@ -184,9 +184,7 @@ impl Parts<'_> {
             Script::PreRm => &[Slot::PreUnTrans, Slot::PreUn],
             Script::PostRm => &[Slot::PostUn, Slot::PostUnTrans],
         };
-        let own: Vec<Call> =
-            calls.iter().map(|call| Call { steps: without_scriptlets(call.steps), ..**call }).collect();
-        let mut text = self.cases(&own.iter().collect::<Vec<_>>());
+        let mut text = self.cases(calls);
         let is_there = |slot: &Slot| self.scriptlets.iter().any(|ready| ready.slot == *slot);
         for slot in slots.iter().filter(|slot| is_there(slot)) {
             text.extend(format!("\n{} \"$@\"\n", function_name(*slot)).bytes());

@@ -29,7 +29,10 @@ fn split(bytes: &[u8], belongs: impl Fn(&u8) -> bool) -> (&[u8], &[u8]) {
 
 fn compare_text(a: &[u8], b: &[u8]) -> Ordering {
     let weights = |text: &[u8], at: usize| text.get(at).map_or(0, |byte| weight(*byte));
-    (0..a.len().max(b.len())).map(|at| weights(a, at).cmp(&weights(b, at))).find(|o| o.is_ne()).unwrap_or(Ordering::Equal)
+    (0..a.len().max(b.len()))
+        .map(|at| weights(a, at).cmp(&weights(b, at)))
+        .find(|o| o.is_ne())
+        .unwrap_or(Ordering::Equal)
 }
 
 /// `~` before the end (0), the end before letters, letters before the rest.

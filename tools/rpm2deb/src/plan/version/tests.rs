@@ -33,7 +33,13 @@ fn bump_makes_the_articles_packages() {
         ("libservicelog-1_1-1", "1.1.11", "9", "ppc64", "libservicelog-1-1-1_1.1.11-10_powerpc.deb"),
         ("libservicelog-1_1-1-32bit", "1.1.11", "9", "ppc", "libservicelog-1-1-1-32bit_1.1.11-10_powerpc.deb"),
         ("servicelog", "1.1.9", "8", "ppc64", "servicelog_1.1.9-9_powerpc.deb"),
-        ("devices.chrp.base.ServiceRM", "2.3.0.0", "11231", "ppc", "devices.chrp.base.servicerm_2.3.0.0-11232_powerpc.deb"),
+        (
+            "devices.chrp.base.ServiceRM",
+            "2.3.0.0",
+            "11231",
+            "ppc",
+            "devices.chrp.base.servicerm_2.3.0.0-11232_powerpc.deb",
+        ),
     ] {
         // The article's ppc64 RPMs hold 32-bit programs: there `--arch powerpc` overrides.
         let arch = if arch == "ppc64" { "powerpc" } else { debian_arch(arch).unwrap() };
@@ -92,8 +98,7 @@ fn every_change_is_reported_and_nothing_else() {
         assert_eq!(mapped.to_string(), format!("{debian}-1.el9"));
         assert_eq!(notices.len(), usize::from(changed), "{version}");
     }
-    let (epoch, _) =
-        debian_version(&Evr { epoch: Some(3), ..evr("1.0", "2") }, &ReleasePolicy::Same).unwrap();
+    let (epoch, _) = debian_version(&Evr { epoch: Some(3), ..evr("1.0", "2") }, &ReleasePolicy::Same).unwrap();
     assert_eq!((epoch.to_string().as_str(), epoch.file_version().as_str()), ("3:1.0-2", "1.0-2"));
 }
 

@@ -1,0 +1,8 @@
+//! The payload's archive, both forms.
+#![no_main]
+
+#[path = "../entry.rs"]
+#[allow(dead_code)]
+mod entry;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| entry::cpio(data));

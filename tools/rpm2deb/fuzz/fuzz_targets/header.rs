@@ -1,0 +1,8 @@
+//! The header structure: index, data, every lookup.
+#![no_main]
+
+#[path = "../entry.rs"]
+#[allow(dead_code)]
+mod entry;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| entry::header(data));
