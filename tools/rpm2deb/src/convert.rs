@@ -21,11 +21,12 @@ use crate::inspect::{Inspector, Observed};
 use crate::patch::Patch;
 use crate::patched::{PatchPlan, Patcher};
 use crate::plan::document::changelog_time;
-use crate::plan::{Plan, Policy, Summary};
+use crate::plan::{Plan, Policy, Summary, relation};
 use crate::printable::printable;
 use crate::rewrite::Rewriter;
 use crate::rpm;
 use crate::rpm::package::Package;
+use crate::shlibs::Shlibs;
 use crate::transform::{self, PayloadSource};
 use crate::tree::{Entry, EntryKind, Sink};
 
@@ -61,7 +62,7 @@ pub struct Report {
 /// Converts an RPM. Without an `output` everything is done but the writing: a dry run that has verified every digest.
 pub fn convert<R: Read>(
     input: R,
-    policy: &Policy<'_>,
+    policy: &Policy,
     patches: &[Patch],
     output: Option<&Output>,
 ) -> Result<Report, Error> {
@@ -83,7 +84,7 @@ pub fn convert<R: Read>(
 }
 
 /// Unpacks an RPM into `directory/NAME-VERSION`, with debian/, for editing. The directory appears whole or not at all.
-pub fn unpack<R: Read>(input: R, policy: &Policy<'_>, directory: &Path) -> Result<Report, Error> {
+pub fn unpack<R: Read>(input: R, policy: &Policy, directory: &Path) -> Result<Report, Error> {
     let (package, source) = transform::part(rpm::open(input)?);
     let plan = Plan::new(&package, policy)?;
     let path = directory.join(&plan.tree_name);
@@ -131,7 +132,7 @@ pub fn build(root: &Path, timestamp: Option<u64>, output: &Output) -> Result<(Id
 struct Conversion<'a> {
     package: &'a Package,
     plan: &'a Plan,
-    policy: &'a Policy<'a>,
+    policy: &'a Policy,
     patches: &'a [Patch],
 }
 
@@ -173,10 +174,20 @@ impl Conversion<'_> {
         let mut rewriter = Rewriter::new(&mut patcher, &self.plan.files, &self.plan.relocation, &mut notices);
         transform::stream(self.package, source, &self.plan.files, self.policy.limits, &mut rewriter)?;
         notices.extend(patcher.finish()?);
-        let (mut debian, debian_notices) = self.plan.debian_dir(self.package, self.policy, inspector.observed())?;
+        let observed = inspector.observed();
+        let shlibs = self.read_shlibs(observed)?;
+        let (mut debian, debian_notices) =
+            self.plan.debian_dir(self.package, self.policy, observed, shlibs.as_ref())?;
         notices.extend(debian_notices);
         notices.extend(patch_plan.patch_debian(&mut debian)?);
         Ok((debian, notices))
+    }
+
+    /// Reads, of what `--shlibs-root` knows, the libraries that this package needs.
+    fn read_shlibs(&self, observed: &Observed) -> Result<Option<Shlibs>, Error> {
+        let Some(root) = &self.policy.shlibs_root else { return Ok(None) };
+        let wanted = relation::wanted_sonames(self.package, &observed.elf);
+        Shlibs::read(root, &self.plan.arch, &wanted).map(Some)
     }
 
     fn report(&self, finished: Finished, written: Option<Written>) -> Result<Report, Error> {

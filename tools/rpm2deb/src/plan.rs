@@ -16,6 +16,8 @@ pub mod relocate;
 pub mod script;
 pub mod version;
 
+use std::path::PathBuf;
+
 use serde::Serialize;
 
 use crate::deb::control::Stanza;
@@ -33,7 +35,7 @@ use version::{DebVersion, ReleasePolicy};
 
 /// What the user wants; nothing in it depends on the package.
 #[derive(Debug, Clone)]
-pub struct Policy<'a> {
+pub struct Policy {
     /// `--arch`.
     pub arch: Option<String>,
     /// `--release`.
@@ -46,8 +48,8 @@ pub struct Policy<'a> {
     pub maintainer: Option<String>,
     /// `--source-date-epoch`: clamps times, dates the changelog. Seconds since 1970.
     pub source_date_epoch: Option<u64>,
-    /// `--shlibs-root`, read.
-    pub shlibs: Option<&'a Shlibs>,
+    /// `--shlibs-root`: a dpkg root that knows which package has which library.
+    pub shlibs_root: Option<PathBuf>,
     /// `--force`: contradictions become warnings.
     pub force: bool,
     /// Bounds on what is read.
@@ -91,7 +93,7 @@ pub struct Summary {
 
 impl Plan {
     /// Decides from the headers.
-    pub fn new(package: &Package, policy: &Policy<'_>) -> Result<Self, Error> {
+    pub fn new(package: &Package, policy: &Policy) -> Result<Self, Error> {
         if package.is_source {
             return Err(Error::refused(
                 "source package",
@@ -143,18 +145,20 @@ impl Plan {
     pub fn debian_dir(
         &self,
         package: &Package,
-        policy: &Policy<'_>,
+        policy: &Policy,
         observed: &Observed,
+        shlibs: Option<&Shlibs>,
     ) -> Result<(DebianDir, Vec<Notice>), Error> {
         let mut notices = Vec::new();
         self.check_elf_arch(policy, observed, &mut notices)?;
-        let shlibs = relation::shlibs_control(&observed.elf, &self.name, &self.version);
-        let facts = self.install_facts(package, observed, shlibs.is_some());
+        let own_shlibs = relation::shlibs_control(&observed.elf, &self.name, &self.version);
+        let facts = self.install_facts(package, observed, own_shlibs.is_some());
         let request = script::Request { package, mode: policy.scripts, debian_name: &self.name, facts: &facts };
         let (scripts, script_notices) = script::plan(&request)?;
         notices.extend(script_notices);
+        let relations = self.relations(package, policy, observed, shlibs, &scripts, &mut notices);
         let mut debian = DebianDir::default();
-        debian.put(CONTROL, self.control(package, policy, observed, &scripts, &mut notices).to_string());
+        debian.put(CONTROL, self.control(package, relations, &mut notices).to_string());
         debian.put(
             "changelog",
             document::changelog(package, &self.name, &self.version.to_string(), &self.maintainer, self.timestamp),
@@ -167,20 +171,21 @@ impl Plan {
         debian.put("prerm", scripts.prerm.unwrap_or_default());
         debian.put("postrm", scripts.postrm.unwrap_or_default());
         debian.put("triggers", scripts.triggers.unwrap_or_default());
-        debian.put("shlibs", shlibs.unwrap_or_default());
+        debian.put("shlibs", own_shlibs.unwrap_or_default());
         let paths = self.files.entries.iter().flatten().map(|entry| &entry.path);
         debian.put("lintian-overrides", lintian::overrides(&self.name, &observed.elf, paths).unwrap_or_default());
         Ok((debian, notices))
     }
 
-    fn control(
+    fn relations(
         &self,
         package: &Package,
-        policy: &Policy<'_>,
+        policy: &Policy,
         observed: &Observed,
+        shlibs: Option<&Shlibs>,
         scripts: &script::MaintainerScripts,
         notices: &mut Vec<Notice>,
-    ) -> Stanza {
+    ) -> relation::Fields {
         let paths = self.files.paths();
         let context = relation::Context {
             package,
@@ -189,12 +194,16 @@ impl Plan {
             release_policy: &policy.release,
             arch: &self.arch,
             elf: &observed.elf,
-            shlibs: policy.shlibs,
-            own_paths: &|path: &[u8]| self.files.contains(path, &paths),
+            shlibs,
+            own_paths: &|path: &[u8]| self.files.contains(path.strip_prefix(b"/").unwrap_or(path), &paths),
         };
         let (mut fields, relation_notices) = relation::plan(&context);
         notices.extend(relation_notices);
-        fields.add_script_needs(scripts);
+        fields.add_script_needs(&scripts.pre_depends, &scripts.depends);
+        fields
+    }
+
+    fn control(&self, package: &Package, relations: relation::Fields, notices: &mut Vec<Notice>) -> Stanza {
         let mut control = Stanza::default();
         control.set("Package", &*self.name);
         control.set("Version", self.version.to_string());
@@ -202,8 +211,8 @@ impl Plan {
         control.set("Priority", "optional");
         control.set("Architecture", &*self.arch);
         control.set("Maintainer", &*self.maintainer);
-        for (field, relations) in fields.named() {
-            control.set(field, relations.join(", "));
+        for (field, list) in relations.named() {
+            control.set(field, list.join(", "));
         }
         control.set("Homepage", description::homepage(package).unwrap_or_default());
         control.set("Description", description::description(package, notices));
@@ -221,7 +230,7 @@ impl Plan {
     }
 
     /// A declared architecture that contradicts the programs is an error: they would not run.
-    fn check_elf_arch(&self, policy: &Policy<'_>, observed: &Observed, notices: &mut Vec<Notice>) -> Result<(), Error> {
+    fn check_elf_arch(&self, policy: &Policy, observed: &Observed, notices: &mut Vec<Notice>) -> Result<(), Error> {
         for elf in &observed.elf {
             let Some(reason) = arch::contradiction(&self.arch, elf) else { continue };
             if !policy.force {
@@ -251,7 +260,7 @@ impl Plan {
     }
 }
 
-fn decide_arch(package: &Package, policy: &Policy<'_>, notices: &mut Vec<Notice>) -> Result<String, Error> {
+fn decide_arch(package: &Package, policy: &Policy, notices: &mut Vec<Notice>) -> Result<String, Error> {
     if let Some(arch) = &policy.arch {
         return Ok(arch.clone());
     }
@@ -295,19 +304,4 @@ fn sysusers_provides(package: &Package) -> impl Iterator<Item = String> {
         })
         .filter_map(|line| String::from_utf8(line).ok())
         .map(|line| line.trim_end_matches('\0').to_owned())
-}
-
-impl relation::Fields {
-    /// Adds what the maintainer scripts need.
-    fn add_script_needs(&mut self, scripts: &script::MaintainerScripts) {
-        for (list, needs) in [(&mut self.pre_depends, &scripts.pre_depends), (&mut self.depends, &scripts.depends)] {
-            let missing: Vec<String> = needs.iter().filter(|need| !list.contains(need)).cloned().collect();
-            list.extend(missing);
-        }
-    }
-
-    /// The fields by their names in debian/control.
-    fn named(&self) -> [(&'static str, &[String]); 2] {
-        [("Pre-Depends", &self.pre_depends), ("Depends", &self.depends)]
-    }
 }

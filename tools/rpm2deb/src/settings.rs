@@ -9,19 +9,11 @@ use rpm2deb::deb::compress::{Compression, Format};
 use rpm2deb::limits::Limits;
 use rpm2deb::patch::Patch;
 use rpm2deb::plan::{Policy, arch, description, script};
-use rpm2deb::shlibs::Shlibs;
 
 use crate::cli::{Compress, Libdir, OutputArgs, PolicyArgs, Scripts};
 
-/// Reads `--shlibs-root` for [`policy`], which borrows it.
-pub(crate) fn shlibs(args: &PolicyArgs) -> anyhow::Result<Option<Shlibs>> {
-    let Some(root) = &args.shlibs_root else { return Ok(None) };
-    let arch = args.arch.as_deref().unwrap_or("");
-    Ok(Some(Shlibs::read(root, arch).with_context(|| format!("--shlibs-root {}", root.display()))?))
-}
-
 /// The conversion's policy.
-pub(crate) fn policy<'a>(args: &PolicyArgs, shlibs: Option<&'a Shlibs>) -> anyhow::Result<Policy<'a>> {
+pub(crate) fn policy(args: &PolicyArgs) -> anyhow::Result<Policy> {
     if let Some(arch) = &args.arch {
         if !arch::is_debian_arch(arch) {
             bail!("--arch {arch}: not a Debian architecture; dpkg-architecture -L lists them");
@@ -30,6 +22,12 @@ pub(crate) fn policy<'a>(args: &PolicyArgs, shlibs: Option<&'a Shlibs>) -> anyho
     if let Some(maintainer) = &args.maintainer {
         if !description::is_address(maintainer) {
             bail!("--maintainer '{maintainer}': write NAME <USER@HOST.DOMAIN>");
+        }
+    }
+    if let Some(root) = &args.shlibs_root {
+        let info = root.join("var/lib/dpkg/info");
+        if !info.is_dir() {
+            bail!("--shlibs-root {}: no dpkg system, {} is not there", root.display(), info.display());
         }
     }
     Ok(Policy {
@@ -43,7 +41,7 @@ pub(crate) fn policy<'a>(args: &PolicyArgs, shlibs: Option<&'a Shlibs>) -> anyho
         },
         maintainer: args.maintainer.clone(),
         source_date_epoch: args.source_date_epoch,
-        shlibs,
+        shlibs_root: args.shlibs_root.clone(),
         force: args.force,
         limits: Limits {
             max_unpacked_bytes: parse_bytes(&args.max_size).with_context(|| {

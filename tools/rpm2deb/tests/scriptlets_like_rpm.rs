@@ -222,7 +222,7 @@ fn package(version: u32) -> Package {
         prefixes: Vec::new(),
         changelog: Vec::new(),
         files: Vec::new(),
-        payload: Payload { compressor: "gzip".to_owned(), archive_bytes: None, content_bytes: 0 },
+        payload: Payload { compressor: Some("gzip".to_owned()), archive_bytes: None, content_bytes: 0 },
         expected: rpm2deb::rpm::digest::Expected::default(),
         signatures: Vec::new(),
     }

@@ -17,8 +17,7 @@ use crate::settings;
 
 /// Runs the verb.
 pub(crate) fn run(args: &Convert) -> anyhow::Result<Exit> {
-    let shlibs = settings::shlibs(&args.policy)?;
-    let policy = settings::policy(&args.policy, shlibs.as_ref())?;
+    let policy = settings::policy(&args.policy)?;
     let patches = settings::patches(&args.patches)?;
     let output = if args.dry_run { None } else { Some(settings::output(&args.output, args.jobs)?) };
     let total = args.rpms.iter().filter_map(|rpm| std::fs::metadata(rpm).ok()).map(|metadata| metadata.len()).sum();
@@ -36,7 +35,7 @@ pub(crate) fn run(args: &Convert) -> anyhow::Result<Exit> {
 
 /// What all packages share.
 struct Work<'a> {
-    policy: &'a Policy<'a>,
+    policy: &'a Policy,
     patches: &'a [Patch],
     output: Option<&'a Output>,
     report: ReportArgs,

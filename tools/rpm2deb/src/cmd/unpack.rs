@@ -9,8 +9,7 @@ use crate::settings;
 
 /// Runs the verb.
 pub(crate) fn run(args: &Unpack) -> anyhow::Result<Exit> {
-    let shlibs = settings::shlibs(&args.policy)?;
-    let policy = settings::policy(&args.policy, shlibs.as_ref())?;
+    let policy = settings::policy(&args.policy)?;
     settings::make_directory(&args.output)?;
     let subject = report::display(&args.rpm);
     let attempt = super::open(&args.rpm).and_then(|file| {

@@ -11,9 +11,11 @@ use sha3::{Sha3_256, Sha3_512};
 use crate::error::Error;
 
 /// Algorithms that RPM numbers in FILEDIGESTALGO and PAYLOADSHA256ALGO (numbers from RFC 9580, as rpm takes them).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[allow(missing_docs)]
 pub enum Algorithm {
+    /// FILEDIGESTS without FILEDIGESTALGO.
+    #[default]
     Md5,
     Sha1,
     Sha224,
@@ -195,7 +197,7 @@ impl<R: Read> Read for CheckedReader<R> {
 }
 
 /// Digests that the headers announce for what follows them.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Expected {
     /// What was verified of the headers themselves, by name: `header SHA256`.
     pub headers: Vec<&'static str>,

@@ -35,7 +35,7 @@ fn package(scriptlets: Vec<Scriptlet>) -> Package {
         prefixes: Vec::new(),
         changelog: Vec::new(),
         files: Vec::new(),
-        payload: Payload { compressor: "gzip".to_owned(), archive_bytes: None, content_bytes: 0 },
+        payload: Payload { compressor: Some("gzip".to_owned()), archive_bytes: None, content_bytes: 0 },
         expected: crate::rpm::digest::Expected::default(),
         signatures: Vec::new(),
     }
