@@ -69,11 +69,6 @@ impl Shlibs {
     pub(crate) fn library(&self, soname: &str) -> Option<&Library> {
         self.libraries.get(soname)
     }
-
-    #[cfg(test)]
-    pub(crate) fn from_parts(parts: impl IntoIterator<Item = (&'static str, Library)>) -> Self {
-        Self { libraries: parts.into_iter().map(|(soname, library)| (soname.to_owned(), library)).collect() }
-    }
 }
 
 /// Splits `libfoo.so.1` and `libfoo-1.2.so` into library and version (dpkg-shlibdeps, `split_soname`).
@@ -86,7 +81,7 @@ pub fn split_soname(soname: &str) -> Option<(&str, &str)> {
     let dashes = stem.match_indices('-').map(|(at, _)| (&stem[..at], &stem[at + 1..]));
     let numbered =
         |(library, version): &(&str, &str)| !library.is_empty() && version.starts_with(|c: char| c.is_ascii_digit());
-    dashes.filter(numbered).last()
+    dashes.rev().find(numbered)
 }
 
 /// `PACKAGE` or `PACKAGE:ARCH` of the files in the info directory that concern the architecture, sorted.
@@ -190,7 +185,6 @@ fn parse_symbols(reader: impl BufRead, wanted: &BTreeSet<String>) -> std::io::Re
     for line in reader.lines() {
         let line = line?;
         match line.as_bytes().first() {
-            None | Some(b'#' | b'*') => {}
             Some(b'|') if inside => {
                 if let Some((_, library)) = libraries.last_mut() {
                     library.templates.push(line[1..].trim().to_owned());
@@ -201,7 +195,7 @@ fn parse_symbols(reader: impl BufRead, wanted: &BTreeSet<String>) -> std::io::Re
                     library.symbols.insert(symbol.to_owned(), (minimum.to_owned(), template));
                 }
             }
-            Some(b'|' | b' ') => {}
+            None | Some(b'#' | b'*' | b'|' | b' ') => {}
             Some(_) => {
                 let (soname, template) = line.split_once(char::is_whitespace).unwrap_or((&line, ""));
                 inside = wanted.contains(soname);

@@ -14,7 +14,10 @@ use std::path::{Path, PathBuf};
 use rpm_writer::package::Relation;
 use rpm_writer::{Compressor, Format, RpmBuilder, tag};
 
-const TARGETS: [(&str, fn(&[u8])); 4] =
+/// A target's name and what it calls.
+type Target = (&'static str, fn(&[u8]));
+
+const TARGETS: [Target; 4] =
     [("header", entry::header), ("cpio", entry::cpio), ("patch", entry::patch), ("convert", entry::convert)];
 /// Bytes of all seeds: enough for variety, small enough to be committed.
 const MAX_SEED_BYTES: u64 = 200_000;

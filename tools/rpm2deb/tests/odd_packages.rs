@@ -138,7 +138,7 @@ fn dpkg_deb_unpacks_hard_links_as_one_file() {
 fn names_of_any_length_and_encoding_stay_as_they_are() {
     let component = "n".repeat(255);
     let long = format!("/opt/{}", vec!["0123456789"; 30].join("/"));
-    let longest = format!("/opt/{}/x", vec![component.as_str(); 15].join("/"));
+    let longest = format!("/opt/{}/x", vec!["m".repeat(255); 15].join("/"));
     let edges = [99, 100, 101, 154, 155, 156].map(|length| format!("/opt/edge{length}/{}", "e".repeat(length)));
     let mut names: Vec<Vec<u8>> = vec![
         b"/opt/caf\xe9".to_vec(),

@@ -4,12 +4,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use rpm2deb::plan::script::{InstallFacts, Mode, Request, plan};
-use rpm2deb::rpm::package::{Evr, Package, Payload, Relations, Scriptlet, Slot};
+use rpm2deb::rpm::package::Slot;
 
 /// What rpm 4.18 and later versions know.
 const SLOTS: [Slot; 6] = [Slot::PreTrans, Slot::Pre, Slot::Post, Slot::PreUn, Slot::PostUn, Slot::PostTrans];
@@ -162,70 +161,12 @@ fn rpm_package(directory: &Path, version: u32) -> PathBuf {
     directory.join(format!("rpmbuild/RPMS/noarch/logger-{version}-1.noarch.rpm"))
 }
 
-/// Makes the .deb: the planned maintainer scripts around the same files.
+/// Converts the RPM that [`rpm_package`] built.
 fn debian_package(directory: &Path, version: u32) -> PathBuf {
-    let package = package(version);
-    let facts = InstallFacts::default();
-    let request = Request { package: &package, mode: Mode::Translate, debian_name: "logger", facts: &facts };
-    let (scripts, notices) = plan(&request).unwrap();
-    assert!(notices.is_empty(), "{notices:?}");
-    let tree = directory.join(format!("logger-{version}"));
-    fs::create_dir_all(tree.join("DEBIAN")).unwrap();
-    fs::create_dir_all(tree.join("opt/logger")).unwrap();
-    fs::write(tree.join(format!("opt/logger/version-{version}")), format!("{version}\n")).unwrap();
-    let control = format!(
-        "Package: logger\nVersion: {version}-1\nArchitecture: all\nMaintainer: A <a@example.org>\nDescription: test\n"
-    );
-    fs::write(tree.join("DEBIAN/control"), control).unwrap();
-    let scripts = [
-        ("preinst", scripts.preinst),
-        ("postinst", scripts.postinst),
-        ("prerm", scripts.prerm),
-        ("postrm", scripts.postrm),
-    ];
-    for (name, script) in scripts {
-        let file = tree.join("DEBIAN").join(name);
-        fs::write(&file, script.expect(name)).unwrap();
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
-    }
-    let deb = directory.join(format!("logger_{version}-1_all.deb"));
-    assert_success(&Command::new("dpkg-deb").args(["--root-owner-group", "-b"]).arg(tree).arg(&deb).output().unwrap());
-    deb
-}
-
-fn package(version: u32) -> Package {
-    let scriptlet = |slot: Slot| Scriptlet {
-        slot,
-        interpreter: vec!["/bin/sh".to_owned()],
-        body: Some(body(version, slot).into_bytes()),
-        flags: 0,
-    };
-    Package {
-        format: 4,
-        is_source: false,
-        name: "logger".to_owned(),
-        evr: Evr { epoch: None, version: version.to_string(), release: Some("1".to_owned()) },
-        arch: "noarch".to_owned(),
-        summary: String::new(),
-        description: String::new(),
-        license: None,
-        group: None,
-        vendor: None,
-        url: None,
-        packager: None,
-        distribution: None,
-        source_rpm: None,
-        build_time: None,
-        relations: Relations::default(),
-        scriptlets: SLOTS.map(scriptlet).to_vec(),
-        triggers: Vec::new(),
-        prefixes: Vec::new(),
-        changelog: Vec::new(),
-        files: Vec::new(),
-        payload: Payload { compressor: Some("gzip".to_owned()), archive_bytes: None, content_bytes: 0 },
-        expected: rpm2deb::rpm::digest::Expected::default(),
-        signatures: Vec::new(),
-    }
+    let rpm = directory.join(format!("rpmbuild/RPMS/noarch/logger-{version}-1.noarch.rpm"));
+    let output = Command::new(env!("CARGO_BIN_EXE_rpm2deb")).arg("convert").arg(rpm).arg("-o").arg(directory).output();
+    assert_success(&output.unwrap());
+    directory.join(format!("logger_{version}-1_all.deb"))
 }
 
 /// A root with a shell and nothing else. `/dev/null` is a plain file: devices need more rights than a test has.

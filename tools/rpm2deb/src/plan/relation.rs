@@ -178,5 +178,12 @@ fn enumerate<'a>(names: impl Iterator<Item = &'a str>) -> String {
     if names.len() > SHOWN { format!("{shown} and {} more", names.len() - SHOWN) } else { shown }
 }
 
+/// What ELF files alone depend on, for comparison with dpkg-shlibdeps.
+#[cfg(test)]
+pub(crate) fn library_depends(elf: &[ElfFacts], arch: &str, shlibs: &Shlibs) -> Vec<String> {
+    let resolved = soname::resolve(&tests::package(crate::rpm::package::Relations::default()), elf, arch, Some(shlibs));
+    render::render(&resolved.formula)
+}
+
 #[cfg(test)]
 mod tests;

@@ -11,13 +11,16 @@ fn zeros(bytes: u64, compressor: Compressor) -> RpmBuilder {
 
 #[test]
 fn an_archive_beyond_the_ratio_is_refused() {
-    // 300 MiB of zeros: above the 256 MiB below which no ratio is looked at; gzip makes 1:1030 of it, others more.
-    all_refused(vec![
-        case("xz", zeros(300 * MIB, Compressor::Xz), &["--max-ratio"]),
-        case("zstd", zeros(300 * MIB, Compressor::Zstd), &["--max-ratio"]),
-        case("gzip at a ratio of 100", zeros(300 * MIB, Compressor::Gzip), &["--max-ratio"])
-            .with(&["--max-ratio", "100"]),
-    ]);
+    // Just above the 256 MiB below which no ratio is looked at.
+    let bomb = |compressor| zeros(260 * MIB, compressor);
+    all_refused(vec![case("zstd", bomb(Compressor::Zstd), &["--max-ratio"])]);
+    if std::env::var_os("LPARKIT_TEST_ALL").is_none() {
+        eprintln!("skipped: bombs of xz and gzip take a minute; set LPARKIT_TEST_ALL=1");
+        return;
+    }
+    // gzip makes 1:1030 of zeros, below the ordinary limit.
+    let gzip = case("gzip at a ratio of 100", bomb(Compressor::Gzip), &["--max-ratio"]).with(&["--max-ratio", "100"]);
+    all_refused(vec![case("xz", bomb(Compressor::Xz), &["--max-ratio"]), gzip]);
 }
 
 #[test]

@@ -94,7 +94,7 @@ fn every_wrong_digest_is_named() {
 fn digests_of_a_wrong_form_are_refused() {
     let file = |digest: &'static [u8]| plain().edit_tags(|tags| tags.array(tag::FILEDIGESTS)[1] = digest.to_vec());
     all_refused(vec![
-        case("file digest too short", file(b"abcd"), &["/opt/hostile/data"]),
+        case("file digest too short", file(b"abcd"), &["opt/hostile/data"]),
         case("file digest is no hex", file(&[b'z'; 64]), &[]),
         case("unknown digest algorithm", plain().edit_tags(|tags| tags.set_int(tag::FILEDIGESTALGO, 99)), &["99"]),
     ]);

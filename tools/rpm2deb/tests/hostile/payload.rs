@@ -15,7 +15,7 @@ fn names_that_are_not_the_headers() {
     let renamed = |name: &'static [u8]| archive(|archive| archive.entry(DATA).name = name.to_vec());
     all_refused(vec![
         case("another name", renamed(b"./opt/evil"), &["evil"]),
-        case("an absolute name", renamed(b"/opt/hostile/data"), &["/opt/hostile/data"]),
+        case("an absolute name", renamed(b"/opt/hostile/data"), &["opt/hostile/data"]),
         case("an absolute name elsewhere", renamed(b"/etc/passwd"), &["/etc/passwd"]),
         case("dots in the payload only", renamed(b"./opt/hostile/../hostile/data"), &[".."]),
         case("up and out", renamed(b"../../canaries/file"), &[".."]),
@@ -32,37 +32,36 @@ fn names_that_are_not_the_headers() {
 #[test]
 fn entries_too_many_or_too_few() {
     all_refused(vec![
-        case("an entry missing", archive(|archive| drop(archive.entries.pop())), &["/opt/hostile/program"]),
-        case("all entries missing", archive(|archive| archive.entries.clear()), &["/opt/hostile"]),
+        case("an entry missing", archive(|archive| drop(archive.entries.pop())), &["opt/hostile/program"]),
+        case("all entries missing", archive(|archive| archive.entries.clear()), &["opt/hostile"]),
         case("an entry too many", archive(|archive| archive.entries.push(Entry::file("./opt/evil", "x"))), &["evil"]),
         case(
             "an entry twice",
             archive(|archive| archive.entries.push(archive.entries[1].clone())),
-            &["/opt/hostile/data"],
+            &["opt/hostile/data"],
         ),
         case(
             "a symlink in the payload only, and a file below",
             archive(|archive| {
                 archive.entries.insert(0, Entry::symlink("./opt/hostile", "/tmp"));
             }),
-            &["/opt/hostile"],
+            &["opt/hostile"],
         ),
         case(
             "a symlink in place of the directory",
             archive(|archive| {
                 archive.entries[0] = Entry::symlink("./opt/hostile", "/tmp");
             }),
-            &["/opt/hostile"],
+            &["opt/hostile"],
         ),
         case(
             "a %ghost in the payload",
             plain().file("/var/g", 0o644, "").flags(tag::GHOST).edit_archive(|archive| {
                 archive.entries.push(Entry::file("./var/g", ""));
             }),
-            &["/var/g"],
+            &["var/g"],
         ),
         case("no trailer", archive(|archive| archive.trailer = false), &["payload"]),
-        case("an entry after the trailer", archive(|archive| archive.tail = b"070701evil".to_vec()), &["payload"]),
         case(
             "no payload at all",
             archive(|archive| {
@@ -84,7 +83,7 @@ fn entries_that_contradict_the_header() {
                 entry.size = 4;
                 entry.content = "some".into();
             }),
-            &["/opt/hostile/data", "bytes"],
+            &["opt/hostile/data", "bytes"],
         ),
         case(
             "a larger size",
@@ -92,20 +91,13 @@ fn entries_that_contradict_the_header() {
                 entry.size = 40;
                 entry.content = Content::Zeros(40);
             }),
-            &["/opt/hostile/data", "bytes"],
+            &["opt/hostile/data", "bytes"],
         ),
-        case("a size of 0xfffffff0", entry(|entry| entry.size = 0xffff_fff0), &["/opt/hostile/data"]),
-        case("other content", entry(|entry| entry.content = "evil data\n".into()), &["/opt/hostile/data", "sha256"]),
-        case("a directory's mode", entry(|entry| entry.mode = 0o040_755), &["/opt/hostile/data", "type"]),
-        case("a symlink's mode", entry(|entry| entry.mode = 0o120_777), &["/opt/hostile/data", "type"]),
-        case("a device's mode", entry(|entry| entry.mode = 0o020_666), &["/opt/hostile/data", "type"]),
-        case(
-            "another symlink target",
-            plain().symlink("/opt/l", "right").edit_archive(|archive| {
-                archive.entry("./opt/l").content = "wrong".into();
-            }),
-            &["/opt/l", "target"],
-        ),
+        case("a size of 0xfffffff0", entry(|entry| entry.size = 0xffff_fff0), &["opt/hostile/data"]),
+        case("other content", entry(|entry| entry.content = "evil data\n".into()), &["opt/hostile/data", "sha256"]),
+        case("a directory's mode", entry(|entry| entry.mode = 0o040_755), &["opt/hostile/data", "type"]),
+        case("a symlink's mode", entry(|entry| entry.mode = 0o120_777), &["opt/hostile/data", "type"]),
+        case("a device's mode", entry(|entry| entry.mode = 0o020_666), &["opt/hostile/data", "type"]),
         case(
             "0xfffffff0 bytes in header and payload",
             plain()
@@ -113,8 +105,19 @@ fn entries_that_contradict_the_header() {
                     tags.ints(tag::FILESIZES)[1] = 0xffff_fff0;
                 })
                 .edit_archive(|archive| archive.entry(DATA).size = 0xffff_fff0),
-            &["/opt/hostile/data"],
+            &["opt/hostile/data"],
         ),
+    ]);
+}
+
+#[test]
+fn what_rpm_itself_ignores_does_no_harm() {
+    let other_target = plain().symlink("/opt/l", "right").edit_archive(|archive| {
+        archive.entry("./opt/l").content = "wrong".into();
+    });
+    all_harmless(vec![
+        case("another symlink target than the header's", other_target, &["opt/l"]),
+        case("bytes after the trailer", archive(|archive| archive.tail = b"070701evil".to_vec()), &["payload"]),
     ]);
 }
 
@@ -143,9 +146,9 @@ fn numbered_entries() {
     all_refused(vec![
         case("a number beyond the list", v6(|archive| archive.entries[1].index = Some(3)), &["3"]),
         case("the number 2^32-1", v6(|archive| archive.entries[1].index = Some(u32::MAX)), &["payload"]),
-        case("a number twice", v6(|archive| archive.entries[1].index = Some(2)), &["/opt/hostile/program"]),
-        case("a number missing", v6(|archive| drop(archive.entries.remove(1))), &["/opt/hostile/data"]),
-        case("content cut short", v6(|archive| archive.entries[1].content = "some".into()), &["/opt/hostile/data"]),
+        case("a number twice", v6(|archive| archive.entries[1].index = Some(2)), &["opt/hostile/program"]),
+        case("a number missing", v6(|archive| drop(archive.entries.remove(1))), &["opt/hostile/data"]),
+        case("content cut short", v6(|archive| archive.entries[1].content = "some".into()), &["opt/hostile/data"]),
         case(
             "a named entry between them",
             v6(|archive| archive.entries.push(Entry::file("./opt/evil", "x"))),
@@ -171,7 +174,7 @@ fn hard_links_to_nothing() {
                 last.size = 0;
                 last.content = "".into();
             }),
-            &["/opt/two"],
+            &["opt/two"],
         ),
         case(
             "both links bring data",
@@ -180,31 +183,31 @@ fn hard_links_to_nothing() {
                 first.size = 6;
                 first.content = "linked".into();
             }),
-            &["/opt/two"],
+            &["opt/two"],
         ),
         case(
             "the link with the data is missing",
             linked().edit_archive(|archive| {
                 archive.entries.retain(|entry| entry.name != b"./opt/two");
             }),
-            &["/opt/two"],
+            &["opt/two"],
         ),
-        case("links of different sizes", linked().edit_tags(|tags| tags.ints(tag::FILESIZES)[4] = 5), &["/opt/"]),
+        case("links of different sizes", linked().edit_tags(|tags| tags.ints(tag::FILESIZES)[4] = 5), &["opt/"]),
         case(
             "links of different digests",
             linked().edit_tags(|tags| {
                 tags.array(tag::FILEDIGESTS)[3] = "0".repeat(64).into_bytes();
             }),
-            &["/opt/"],
+            &["opt/"],
         ),
-        case("links of different owners", linked().on_last(|file| file.user = b"daemon".to_vec()), &["/opt/"]),
-        case("links of different modes", linked().on_last(|file| file.mode = 0o104_755), &["/opt/"]),
+        case("links of different owners", linked().on_last(|file| file.user = b"daemon".to_vec()), &["opt/"]),
+        case("links of different modes", linked().on_last(|file| file.mode = 0o104_755), &["opt/"]),
         case(
             "v6: no link brings the data",
             linked().format(Format::V6).edit_archive(|archive| {
                 archive.entries.last_mut().unwrap().content = "".into();
             }),
-            &["/opt/"],
+            &["opt/"],
         ),
     ]);
 }

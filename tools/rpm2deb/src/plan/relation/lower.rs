@@ -18,6 +18,9 @@ const MAX_CLAUSES: usize = 64;
 /// Alternatives of one clause.
 const MAX_ALTERNATIVES: usize = 32;
 
+/// The field where a relation keeps packages away: there `Provides: mta` does not satisfy `Conflicts: mta`.
+pub(super) const NEGATIVE: &str = "Conflicts";
+
 /// Cannot be said in Debian; a notice has been left.
 #[derive(Debug)]
 pub(super) struct Unsayable;
@@ -78,7 +81,7 @@ impl<'a> Lowering<'a> {
 
     fn simple(&mut self, field: &str, relation: &Relation) -> Result<Formula, Unsayable> {
         let name = without_isa(&relation.name);
-        if self.is_satisfied(relation, name) {
+        if self.is_satisfied(field, relation, name) {
             return Ok(Formula::new());
         }
         if name.starts_with('/') {
@@ -95,17 +98,16 @@ impl<'a> Lowering<'a> {
             self.note_name(field, name, &mapped.name);
         }
         let bounds = self.bounds(field, relation, None)?;
-        Ok(self.unless_essential(&[&mapped.name], &bounds))
+        Ok(self.unless_essential(field, &[&mapped.name], &bounds))
     }
 
     /// Things of rpm's own world, and what the package has itself.
-    fn is_satisfied(&self, relation: &Relation, name: &str) -> bool {
+    fn is_satisfied(&self, field: &str, relation: &Relation, name: &str) -> bool {
         const RPMS_OWN: [&str; 7] = ["rpmlib(", "config(", "rtld(", "user(", "group(", "groupmember(", "debuginfo("];
         relation.flags & Relation::RPMLIB != 0
             || RPMS_OWN.iter().any(|prefix| name.starts_with(prefix))
             || name == self.context.package.name
-            || self.provided.contains(relation.name.as_str())
-            || self.provided.contains(name)
+            || (field != NEGATIVE && (self.provided.contains(relation.name.as_str()) || self.provided.contains(name)))
             || (name.starts_with('/') && (self.context.own_paths)(name.as_bytes()))
     }
 
@@ -115,7 +117,7 @@ impl<'a> Lowering<'a> {
             self.notices.push(Notice::warning("dependency-unresolved", field, text));
             return Err(Unsayable);
         };
-        Ok(self.unless_essential(&owners, &Bounds::new()))
+        Ok(self.unless_essential(field, &owners, &Bounds::new()))
     }
 
     fn debians_own(
@@ -137,7 +139,7 @@ impl<'a> Lowering<'a> {
             }
             _ => Bounds::new(),
         };
-        Ok(self.unless_essential(&own.names, &bounds))
+        Ok(self.unless_essential(field, &own.names, &bounds))
     }
 
     /// The Debian bounds of a relation: those of the same build follow the release policy.
@@ -170,12 +172,15 @@ impl<'a> Lowering<'a> {
     }
 
     /// Alternatives with bounds, as clauses: each bound is a clause of its own.
-    fn unless_essential(&mut self, names: &[&str], bounds: &Bounds) -> Formula {
+    fn unless_essential(&mut self, field: &str, names: &[&str], bounds: &Bounds) -> Formula {
         let atoms = |bound: Option<&Bound>| -> Clause {
             names.iter().map(|name| Atom { name: (*name).to_owned(), bound: bound.cloned() }).collect()
         };
         if !bounds.is_empty() {
             return bounds.iter().map(|bound| atoms(Some(bound))).collect();
+        }
+        if field == NEGATIVE {
+            return vec![atoms(None)];
         }
         if let Some(name) = names.iter().find(|name| rename::is_essential(name)) {
             self.essential.insert((*name).to_owned());

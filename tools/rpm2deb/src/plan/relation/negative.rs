@@ -2,7 +2,7 @@
 
 use super::bound::Bounds;
 use super::enumerate;
-use super::lower::{Lowering, shown, without_isa};
+use super::lower::{Lowering, NEGATIVE, shown, without_isa};
 use super::rename;
 use super::render::Atom;
 use super::soname::SonameRelation;
@@ -34,18 +34,22 @@ pub(super) fn plan(lowering: &mut Lowering<'_>, relations: &Relations) -> Negati
 /// A conflict with any of some things is a list; with all of several at once (a range of versions) it cannot be said.
 fn conflict(lowering: &mut Lowering<'_>, relation: &Relation) -> Vec<Atom> {
     if is_self(lowering, relation) {
-        note_self(lowering, "Conflicts", relation);
+        note_self(lowering, NEGATIVE, relation);
         return Vec::new();
     }
     if without_isa(&relation.name).starts_with('/') || SonameRelation::parse(&relation.name).is_some() {
-        lowering.leave_out("Conflicts", relation, "Debian's conflicts are with packages, not with files");
+        lowering.leave_out(NEGATIVE, relation, "Debian's conflicts are with packages, not with files");
         return Vec::new();
     }
-    let Ok(mut formula) = lowering.relation("Conflicts", relation) else { return Vec::new() };
+    let Ok(mut formula) = lowering.relation(NEGATIVE, relation) else { return Vec::new() };
     match (formula.pop(), formula.is_empty()) {
+        (Some(clause), true) if clause.iter().any(|atom| atom.bound.is_none() && rename::is_essential(&atom.name)) => {
+            lowering.leave_out(NEGATIVE, relation, "every Debian system has it");
+            Vec::new()
+        }
         (Some(clause), true) => clause,
         (Some(_), false) => {
-            lowering.leave_out("Conflicts", relation, "Debian cannot conflict with a range of versions");
+            lowering.leave_out(NEGATIVE, relation, "Debian cannot conflict with a range of versions");
             Vec::new()
         }
         (None, _) => Vec::new(),

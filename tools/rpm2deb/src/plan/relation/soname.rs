@@ -31,7 +31,7 @@ impl<'a> SonameRelation<'a> {
             Some((soname, node)) => (soname, node.strip_suffix(')')?),
             None => (rest, ""),
         };
-        let is_library = soname.contains(".so.") || soname.ends_with(".so");
+        let is_library = soname.contains(".so.") || soname.strip_suffix(".so").is_some();
         let is_plain = !soname.contains(['/', ' ']) && !node.contains(['(', ')', ' ']);
         (is_library && is_plain).then_some(Self { soname, node: Some(node).filter(|n| !n.is_empty()), is_64bit })
     }
@@ -57,7 +57,7 @@ pub(super) struct Resolved {
 /// Resolves everything that the ELF files need, and what only the RPM's Requires tell of.
 pub(super) fn resolve(package: &Package, elf: &[ElfFacts], arch: &str, shlibs: Option<&Shlibs>) -> Resolved {
     let own = own_sonames(package, elf);
-    let mut search = Search { shlibs, minima: BTreeMap::new(), unresolved: Users::new() };
+    let mut search = Search { shlibs, minima: BTreeMap::new(), unresolved: Users::new(), seen: BTreeSet::new() };
     let mut looked_at: BTreeSet<&str> = BTreeSet::new();
     for file in elf.iter().filter(|file| !file.header_only) {
         let needed: Vec<&str> = file.needed.iter().map(String::as_str).filter(|s| !own.contains(*s)).collect();
@@ -65,7 +65,9 @@ pub(super) fn resolve(package: &Package, elf: &[ElfFacts], arch: &str, shlibs: O
         if file.arch == Some(arch) {
             search.file(&needed, &file.imports, &printable(&file.path));
         } else {
-            needed.iter().for_each(|soname| search.give_up(soname, &printable(&file.path)));
+            for soname in needed {
+                search.give_up(soname, &printable(&file.path));
+            }
         }
     }
     let is_complete = elf.iter().all(|file| !file.header_only);
@@ -96,6 +98,8 @@ struct Search<'a> {
     /// Dependency (with `#MINVER#`) -> the highest minimal version so far; empty text: none.
     minima: BTreeMap<String, String>,
     unresolved: Users,
+    /// Libraries whose basic dependency is in.
+    seen: BTreeSet<String>,
 }
 
 impl<'a> Search<'a> {
@@ -107,7 +111,20 @@ impl<'a> Search<'a> {
             let hit = libraries.iter().find_map(|symbols| Some((symbols, symbols.symbols.get(&key)?)));
             if let Some((symbols, (minimum, template))) = hit {
                 self.raise(symbols.templates.get(*template), minimum);
+            } else {
+                self.missing_node(import, user);
             }
+        }
+    }
+
+    /// A symbol was not found: if its library has nothing of that version node, the library is too old.
+    fn missing_node(&mut self, import: &Import, user: &str) {
+        let (Some(node), Some(soname)) = (&import.version, &import.library) else { return };
+        let Some(Library::Symbols(symbols)) = self.shlibs.and_then(|shlibs| shlibs.library(soname)) else { return };
+        let key = format!("{soname}({node})");
+        let suffix = format!("@{node}");
+        if self.unresolved.contains_key(&key) || !symbols.symbols.keys().any(|symbol| symbol.ends_with(&suffix)) {
+            self.give_up(&key, user);
         }
     }
 
@@ -127,15 +144,18 @@ impl<'a> Search<'a> {
             of_node.filter_map(|entry| Some((entry.0.parse::<DebVersion>().ok()?, entry))).min_by(|a, b| a.0.cmp(&b.0))
         };
         let own_entry = symbols.symbols.get(&format!("{node}{suffix}"));
-        if let Some((minimum, template)) = own_entry.or_else(|| least().map(|(_, entry)| entry)) {
-            self.raise(symbols.templates.get(*template), minimum);
+        match own_entry.or_else(|| least().map(|(_, entry)| entry)) {
+            Some((minimum, template)) => self.raise(symbols.templates.get(*template), minimum),
+            None => self.give_up(&format!("{}({node})", asked.soname), "Requires"),
         }
     }
 
     /// Notes the library's basic dependency; answers its symbols if there are any.
     fn library(&mut self, soname: &str, user: &str) -> Option<&'a Symbols> {
         match self.shlibs.and_then(|shlibs| shlibs.library(soname)) {
+            Some(Library::Symbols(symbols)) if self.seen.contains(soname) => return Some(symbols),
             Some(Library::Symbols(symbols)) => {
+                self.seen.insert(soname.to_owned());
                 let versions = symbols.symbols.values().filter(|(_, template)| *template == 0);
                 let parsed = versions.filter_map(|(text, _)| Some((text.parse::<DebVersion>().ok()?, text)));
                 let least = parsed.min_by(|a, b| a.0.cmp(&b.0)).map_or("", |(_, text)| text);
@@ -157,6 +177,9 @@ impl<'a> Search<'a> {
     fn raise(&mut self, template: Option<&String>, minimum: &str) {
         for dependency in template.into_iter().flat_map(|t| t.split(',')).map(str::trim).filter(|d| !d.is_empty()) {
             let known = self.minima.entry(dependency.to_owned()).or_default();
+            if known == minimum {
+                continue;
+            }
             let is_more = match (minimum.parse::<DebVersion>(), known.parse::<DebVersion>()) {
                 (Ok(new), Ok(old)) => new > old,
                 (Ok(_), Err(_)) => true,
