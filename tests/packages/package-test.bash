@@ -19,7 +19,7 @@ verdict() {
         echo "ok - $name"
     else
         failures=$((failures + 1))
-        printf 'not ok - %s\n%s\n' "$name" "${output//$'\n'/$'\n'    }"
+        printf 'not ok - %s\n    %s\n' "$name" "${output//$'\n'/$'\n'    }"
     fi
 }
 # skip_all REASON: the whole test cannot run on this machine.
