@@ -1,0 +1,124 @@
+//! The form of the output: compressors, levels, threads, times; the same bytes for the same input.
+
+use std::fs;
+
+use crate::round_trip::text;
+use crate::rpm_writer::{Compressor, Content, RpmBuilder};
+use crate::sandbox::tool;
+use crate::workbench::{RPM2DEB, Workbench, control, corpus_rpm, data, ended};
+
+#[test]
+fn dpkg_deb_reads_every_compressor_at_every_end_of_its_levels() {
+    let bench = Workbench::new();
+    let rpm = corpus_rpm("librtas-devel-2.0.4-1.ppc64le.rpm");
+    let mut contents = Vec::new();
+    let cases = [
+        ("xz", &["0", "6", "9"][..], ".xz"),
+        ("zstd", &["1", "3", "22"], ".zst"),
+        ("gzip", &["0", "1", "9"], ".gz"),
+        ("none", &["0"], ""),
+    ];
+    for (compress, levels, suffix) in cases {
+        for level in levels {
+            let form = ["--compress", compress, "--level", level];
+            let deb = bench.convert(&rpm, &format!("{compress}-{level}"), &form);
+            let text = deb.to_str().unwrap();
+            tool("dpkg-deb", &["-I", text]);
+            contents.push((data(&deb), control(&deb)));
+            let expected = format!("debian-binary\ncontrol.tar{suffix}\ndata.tar{suffix}\n");
+            assert_eq!(tool("ar", &["t", text]), expected, "{compress} {level}");
+        }
+        // Without a level: dpkg-deb's own.
+        let deb = bench.convert(&rpm, compress, &["--compress", compress]);
+        let default = bench.path(&format!(
+            "{compress}-{}",
+            [("xz", "6"), ("zstd", "3"), ("gzip", "9"), ("none", "0")]
+                .into_iter()
+                .find(|(name, _)| *name == compress)
+                .unwrap()
+                .1
+        ));
+        assert!(fs::read(&deb).unwrap() == fs::read(default.join(deb.file_name().unwrap())).unwrap(), "{compress}");
+    }
+    assert!(contents.iter().all(|content| *content == contents[0]));
+}
+
+#[test]
+fn the_number_of_threads_does_not_show_in_the_bytes() {
+    let bench = Workbench::new();
+    // 40 MB: several xz blocks, and more than the 32 MiB from which zstd works in jobs.
+    let content = text(40_000_000);
+    bench.put(
+        "large.rpm",
+        RpmBuilder::new("large").payload(Compressor::Zstd).file("/opt/large", 0o644, Content::Bytes(content)),
+    );
+    for (compress, level) in [("xz", "0"), ("zstd", "1")] {
+        let bytes = |threads: &str| {
+            let form = ["--compress", compress, "--level", level, "--threads", threads];
+            fs::read(bench.convert("large.rpm", &format!("{compress}-{threads}"), &form)).unwrap()
+        };
+        let alone = bytes("1");
+        assert!(alone == bytes("2"), "{compress}");
+        assert!(alone == bytes("4"), "{compress}");
+    }
+}
+
+/// A package with times before and after 1550000000.
+fn dated() -> RpmBuilder {
+    RpmBuilder::new("dated")
+        .dir("/opt/dated", 0o755)
+        .on_last(|file| file.mtime = 1_590_000_000)
+        .file("/opt/dated/old", 0o644, "old")
+        .on_last(|file| file.mtime = 1_500_000_000)
+        .file("/opt/dated/young", 0o644, "young")
+        .on_last(|file| file.mtime = 1_600_000_000)
+        .symlink("/opt/dated/link", "old")
+        .on_last(|file| file.mtime = 1_600_000_001)
+}
+
+#[test]
+fn source_date_epoch_clamps_times_as_option_and_as_variable() {
+    let bench = Workbench::new();
+    bench.put("dated.rpm", dated());
+    let epoch = 1_550_000_000;
+    let deb = bench.convert("dated.rpm", "option", &["--source-date-epoch", "1550000000"]);
+    let members = data(&deb);
+    let mtime = |path: &str| members[path].mtime;
+    assert_eq!(
+        (mtime("opt/dated/old"), mtime("opt/dated/young"), mtime("opt/dated/link")),
+        (1_500_000_000, epoch, epoch)
+    );
+    for (path, member) in members.iter().chain(&control(&deb)) {
+        assert!(member.mtime <= epoch, "{path}: {}", member.mtime);
+    }
+    assert!(
+        tool("ar", &["tv", deb.to_str().unwrap()])
+            .lines()
+            .all(|line| line.contains("Feb 12 ") && line.contains("2019"))
+    );
+
+    let run =
+        ended(bench.command().args(["convert", "dated.rpm", "-o", "variable"]).env("SOURCE_DATE_EPOCH", "1550000000"));
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert!(fs::read(bench.only("variable")).unwrap() == fs::read(&deb).unwrap());
+    // Without it, the files' own times count.
+    let members = data(&bench.convert("dated.rpm", "free", &[]));
+    assert_eq!((members["opt/dated/young"].mtime, members["opt/dated"].mtime), (1_600_000_000, 1_590_000_000));
+}
+
+#[test]
+fn the_same_input_gives_the_same_bytes_at_any_time_and_place() {
+    let bench = Workbench::new();
+    bench.put("dated.rpm", dated());
+    let first = fs::read(bench.convert("dated.rpm", "first", &[])).unwrap();
+    // A second later, so that a clock would show.
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    assert!(first == fs::read(bench.convert("dated.rpm", "second", &[])).unwrap(), "another time");
+
+    fs::create_dir(bench.path("elsewhere")).unwrap();
+    let script = format!("umask 077; cd elsewhere && exec '{RPM2DEB}' convert ../dated.rpm");
+    let mut command = bench.here("bash");
+    let run = ended(command.args(["-c", &script]).env("TZ", "Asia/Tokyo").env("LC_ALL", "C").env("USER", "someone"));
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert!(first == fs::read(bench.only("elsewhere")).unwrap(), "another place, umask, zone and locale");
+}
