@@ -176,7 +176,7 @@ impl Tree {
         let on_disk = self.root.join(OsStr::from_bytes(&path));
         let metadata = fs::symlink_metadata(&on_disk).map_err(Error::io("examine", &on_disk))?;
         let listed = manifest.remove(&path);
-        let attributes = listed.unwrap_or_else(|| unlisted(&metadata));
+        let mut attributes = listed.unwrap_or_else(|| unlisted(&metadata));
         if metadata.is_dir() {
             self.entries.push(entry(path.clone(), EntryKind::Directory, attributes));
             return self.walk(&path, manifest);
@@ -185,6 +185,7 @@ impl Tree {
             let target = fs::read_link(&on_disk).map_err(Error::io("read the link", &on_disk))?;
             EntryKind::Symlink { target: target.into_os_string().into_vec() }
         } else if metadata.is_file() {
+            attributes.mode = executable_as(metadata.mode(), attributes.mode);
             match attributes.special.clone() {
                 Some(EntryKind::HardLink { target }) if self.is_same_file(&metadata, &target) => {
                     EntryKind::HardLink { target }
@@ -205,6 +206,18 @@ impl Tree {
     fn is_same_file(&self, metadata: &fs::Metadata, target: &[u8]) -> bool {
         fs::symlink_metadata(self.root.join(OsStr::from_bytes(target)))
             .is_ok_and(|other| other.dev() == metadata.dev() && other.ino() == metadata.ino())
+    }
+}
+
+/// The listed mode, made executable or not where patch(1) or a user has changed that on disk.
+///
+/// `unpack` writes executable bits as they are listed. The owner's bit alone tells of a change: copying a tree under
+/// another umask loses the others.
+fn executable_as(on_disk: u32, listed: u32) -> u32 {
+    match (on_disk & 0o100 != 0, listed & 0o100 != 0) {
+        (true, false) => listed | (listed & 0o444) >> 2 | 0o100,
+        (false, true) => listed & !0o111,
+        _ => listed,
     }
 }
 
