@@ -59,7 +59,10 @@ impl<W: Write> Sink for DataWriter<W> {
         }
         // A failing read says so in its own words; a failing write is the disk's.
         self.tar.entry(entry, content).map_err(|error| match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::BrokenPipe => unwritable(error),
+            io::ErrorKind::StorageFull
+            | io::ErrorKind::QuotaExceeded
+            | io::ErrorKind::FileTooLarge
+            | io::ErrorKind::BrokenPipe => unwritable(error),
             _ => Error::malformed(format!("payload entry '{}'", printable(&entry.path)), error.to_string()),
         })
     }
