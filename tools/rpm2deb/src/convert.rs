@@ -21,6 +21,7 @@ use crate::inspect::{Inspector, Observed};
 use crate::patch::Patch;
 use crate::patched::{PatchPlan, Patcher};
 use crate::plan::document::changelog_time;
+use crate::plan::path::{FilePlan, link_groups};
 use crate::plan::{Plan, Policy, Summary, relation};
 use crate::printable::printable;
 use crate::rewrite::Rewriter;
@@ -74,8 +75,7 @@ pub fn convert<R: Read>(
         return conversion.report(finished, None);
     };
     let data = archive::unnamed_file(&output.directory)?;
-    let listed = plan.files.directories.values().chain(plan.files.entries.iter().flatten());
-    let size_bytes = listed.map(|entry| tar_bytes(&entry.kind)).sum();
+    let size_bytes = planned_bytes(&package, &plan.files);
     let mut writer = DataWriter::new(&data, output.compression, size_bytes, plan.timestamp)?;
     let finished = conversion.run(source, &mut writer)?;
     writer.finish()?;
@@ -215,6 +215,16 @@ fn write_archive(
     let control = archive::control_tar(&members, output.compression, timestamp)?;
     let file_name = debian.identity()?.file_name();
     archive::write(&output.directory, &file_name, output.compression, &control, data, timestamp, output.checksums)
+}
+
+/// The same sum as `build` finds on disk: of hard links, all names but one are links.
+fn planned_bytes(package: &Package, files: &FilePlan) -> u64 {
+    let listed = files.directories.values().chain(files.entries.iter().flatten());
+    let all: u64 = listed.map(|entry| tar_bytes(&entry.kind)).sum();
+    let links = link_groups(package, files).into_values().flat_map(|names| names.into_iter().skip(1));
+    let linked = links.filter_map(|name| files.entries[name].as_ref());
+    let counted_again: u64 = linked.map(|entry| tar_bytes(&entry.kind).saturating_sub(512)).sum();
+    all.saturating_sub(counted_again)
 }
 
 /// Bytes of an entry in the data.tar, about: their sum decides how large the compressor makes itself.
