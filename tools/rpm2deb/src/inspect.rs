@@ -1,11 +1,12 @@
 //! Looks at every file on its way to the package: MD5 sums, sizes, ELF headers, sysusers lines.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
 
 use crate::elf::{self, ElfFacts};
 use crate::error::Error;
 use crate::limits::Limits;
+use crate::plan::path::parents;
 use crate::rpm::digest::{Algorithm, Hasher};
 use crate::tree::{Entry, EntryKind, Sink, TreePath};
 
@@ -27,12 +28,13 @@ pub struct Observed {
 pub struct Inspector<'a> {
     inner: &'a mut dyn Sink,
     observed: Observed,
+    directories: BTreeSet<TreePath>,
 }
 
 impl<'a> Inspector<'a> {
     /// Passes everything on to `inner`.
     pub fn new(inner: &'a mut dyn Sink) -> Self {
-        Self { inner, observed: Observed::default() }
+        Self { inner, observed: Observed::default(), directories: BTreeSet::new() }
     }
 
     /// What has been seen so far.
@@ -43,6 +45,17 @@ impl<'a> Inspector<'a> {
     /// What was seen.
     pub fn into_observed(self) -> Observed {
         self.observed
+    }
+
+    /// Directories count once, those too that no entry announced: data.tar gets them all.
+    fn count_directories(&mut self, entry: &Entry) {
+        let own = (entry.kind == EntryKind::Directory).then_some(entry.path.as_slice());
+        for directory in parents(&entry.path).chain(own) {
+            if !self.directories.contains(directory) {
+                self.directories.insert(directory.to_vec());
+                self.observed.installed_kib += 1;
+            }
+        }
     }
 
     fn regular(&mut self, entry: &Entry, size_bytes: u64, content: &mut dyn Read) -> Result<(), Error> {
@@ -74,8 +87,10 @@ impl std::fmt::Debug for Inspector<'_> {
 
 impl Sink for Inspector<'_> {
     fn entry(&mut self, entry: &Entry, content: &mut dyn Read) -> Result<(), Error> {
+        self.count_directories(entry);
         match &entry.kind {
             EntryKind::Regular { size_bytes } => self.regular(entry, *size_bytes, content),
+            EntryKind::Directory => self.inner.entry(entry, content),
             EntryKind::HardLink { target } => {
                 let sum = self.observed.md5.get(target).cloned();
                 self.observed.md5.extend(sum.map(|sum| (entry.path.clone(), sum)));
