@@ -58,7 +58,7 @@ fn sum_files_are_what_the_sum_programs_write_and_accept() {
 #[test]
 fn release_says_what_the_revision_is() {
     let bench = Workbench::new();
-    bench.put("x.rpm", RpmBuilder::new("x").version("2.0").release("3.el9").epoch(1).file("/x", 0o644, "x"));
+    bench.put("x.rpm", RpmBuilder::new("xx").version("2.0").release("3.el9").epoch(1).file("/x", 0o644, "x"));
     let cases = [
         (None, "1:2.0-3.el9"),
         (Some("same"), "1:2.0-3.el9"),
@@ -71,6 +71,6 @@ fn release_says_what_the_revision_is() {
         let deb = bench.convert("x.rpm", &number.to_string(), &arguments);
         assert_eq!(fields(&deb)["Version"], expected, "{release:?}");
         // The epoch is no part of a file name.
-        assert_eq!(deb.file_name().unwrap().to_str().unwrap(), format!("x_{}_all.deb", &expected[2..]));
+        assert_eq!(deb.file_name().unwrap().to_str().unwrap(), format!("xx_{}_all.deb", &expected[2..]));
     }
 }

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use crate::rpm_writer::{RpmBuilder, tag};
 use crate::workbench::{Workbench, assert_same, control, control_text, data, ended};
 
-/// A package to be patched; its tree is called `p-1.0`.
+/// A package to be patched; its tree is called `pp-1.0`.
 fn package() -> RpmBuilder {
-    RpmBuilder::new("p")
+    RpmBuilder::new("pp")
         .dir("/opt/p", 0o755)
         .file("/opt/p/text", 0o644, "one\ntwo\nthree\n")
         .on_last(|file| file.mtime = 1_500_000_000)
@@ -20,12 +20,12 @@ fn package() -> RpmBuilder {
         .scriptlet(tag::POSTIN, "/bin/sh", "echo hello\n")
 }
 
-const MODIFY: &str = "--- p-1.0.orig/opt/p/text\n+++ p-1.0/opt/p/text\n@@ -1,3 +1,3 @@\n one\n-two\n+TWO\n three\n";
-const CONTROL: &str = "--- p-1.0.orig/debian/control\n+++ p-1.0/debian/control\n@@ -1,3 +1,3 @@\n-Package: p\n+Package: patched\n Version: 1.0-1\n Section: misc\n";
-const CREATE: &str = "--- /dev/null\n+++ p-1.0/srv/new/deep/file\n@@ -0,0 +1,2 @@\n+a\n+b\n";
-const DELETE: &str = "diff --git p-1.0/opt/p/gone p-1.0/opt/p/gone\ndeleted file mode 100644\nindex 1111111..0000000\n--- p-1.0/opt/p/gone\n+++ /dev/null\n@@ -1 +0,0 @@\n-to be deleted\n";
-const RENAME: &str = "diff --git p-1.0/opt/p/old-name p-1.0/opt/p/new-name\nsimilarity index 100%\nrename from p-1.0/opt/p/old-name\nrename to p-1.0/opt/p/new-name\n";
-const MODE: &str = "diff --git p-1.0/opt/p/script p-1.0/opt/p/script\nold mode 100644\nnew mode 100755\n";
+const MODIFY: &str = "--- pp-1.0.orig/opt/p/text\n+++ pp-1.0/opt/p/text\n@@ -1,3 +1,3 @@\n one\n-two\n+TWO\n three\n";
+const CONTROL: &str = "--- pp-1.0.orig/debian/control\n+++ pp-1.0/debian/control\n@@ -1,3 +1,3 @@\n-Package: pp\n+Package: patched\n Version: 1.0-1\n Section: misc\n";
+const CREATE: &str = "--- /dev/null\n+++ pp-1.0/srv/new/deep/file\n@@ -0,0 +1,2 @@\n+a\n+b\n";
+const DELETE: &str = "diff --git pp-1.0/opt/p/gone pp-1.0/opt/p/gone\ndeleted file mode 100644\nindex 1111111..0000000\n--- pp-1.0/opt/p/gone\n+++ /dev/null\n@@ -1 +0,0 @@\n-to be deleted\n";
+const RENAME: &str = "diff --git pp-1.0/opt/p/old-name pp-1.0/opt/p/new-name\nsimilarity index 100%\nrename from pp-1.0/opt/p/old-name\nrename to pp-1.0/opt/p/new-name\n";
+const MODE: &str = "diff --git pp-1.0/opt/p/script pp-1.0/opt/p/script\nold mode 100644\nnew mode 100755\n";
 
 /// What a test compares of one member: all but its time.
 type Compared = (String, tar::EntryType, u32, (String, String), String, Vec<u8>);
@@ -52,7 +52,7 @@ fn both_ways(name: &str, patches: &[&str]) -> (Workbench, PathBuf, PathBuf) {
         let run = ended(bench.here("patch").args(["-p0", "--input", file]));
         assert_eq!(run.code, Some(0), "{name}: patch: {}{}", run.stdout, run.stderr);
     }
-    bench.done(&["build", "p-1.0", "-o", "indirect"]);
+    bench.done(&["build", "pp-1.0", "-o", "indirect"]);
     let indirect = bench.only("indirect");
     (bench, direct, indirect)
 }
@@ -82,11 +82,11 @@ fn a_patch_of_a_maintainer_script_gives_the_same_bytes_both_ways() {
     bench.put("p.rpm", package());
     bench.done(&["unpack", "p.rpm"]);
     bench.done(&["unpack", "p.rpm", "-o", "edited"]);
-    let script = bench.path("edited/p-1.0/debian/postinst");
-    fs::rename(bench.path("p-1.0"), bench.path("p-1.0.orig")).unwrap();
+    let script = bench.path("edited/pp-1.0/debian/postinst");
+    fs::rename(bench.path("pp-1.0"), bench.path("pp-1.0.orig")).unwrap();
     fs::write(&script, fs::read_to_string(&script).unwrap().replace("hello", "patched")).unwrap();
-    fs::rename(bench.path("edited/p-1.0"), bench.path("p-1.0")).unwrap();
-    let patch = ended(bench.here("diff").args(["-ru", "p-1.0.orig", "p-1.0"])).stdout;
+    fs::rename(bench.path("edited/pp-1.0"), bench.path("pp-1.0")).unwrap();
+    let patch = ended(bench.here("diff").args(["-ru", "pp-1.0.orig", "pp-1.0"])).stdout;
     let (_bench, direct, indirect) = both_ways("postinst", &[&patch]);
     assert!(control_text(&direct, "postinst").contains("echo patched"));
     assert_same("postinst", &direct, &indirect);
@@ -142,7 +142,7 @@ fn patches_apply_in_the_order_of_the_command_line() {
 fn a_strip_count_stands_before_the_file_name() {
     let bench = Workbench::new();
     bench.put("p.rpm", package());
-    fs::write(bench.path("one.patch"), MODIFY.replace("p-1.0.orig/", "a/p-1.0/").replace("+++ ", "+++ b/")).unwrap();
+    fs::write(bench.path("one.patch"), MODIFY.replace("pp-1.0.orig/", "a/pp-1.0/").replace("+++ ", "+++ b/")).unwrap();
     let deb = bench.convert("p.rpm", "out", &["--patch", "1:one.patch"]);
     assert_eq!(data(&deb)["opt/p/text"].content, b"one\nTWO\nthree\n");
 }
@@ -151,7 +151,7 @@ fn a_strip_count_stands_before_the_file_name() {
 fn fuzz_and_offset_are_reported() {
     let bench = Workbench::new();
     bench.put("p.rpm", package());
-    let fuzzy = "--- p-1.0/opt/p/text\n+++ p-1.0/opt/p/text\n@@ -1,3 +1,3 @@\n ONE\n-two\n+TWO\n three\n";
+    let fuzzy = "--- pp-1.0/opt/p/text\n+++ pp-1.0/opt/p/text\n@@ -1,3 +1,3 @@\n ONE\n-two\n+TWO\n three\n";
     fs::write(bench.path("fuzzy.patch"), fuzzy).unwrap();
     let run = bench.done(&["convert", "p.rpm", "--patch", "fuzzy.patch"]);
     assert!(run.stderr.lines().any(|line| line.contains("fuzzy.patch") && line.contains("fuzz ")), "{}", run.stderr);
@@ -160,10 +160,10 @@ fn fuzz_and_offset_are_reported() {
 #[test]
 fn a_hunk_that_fails_stops_everything_and_is_shown_with_its_nearest_match() {
     let failing = [
-        ("tree", "--- p-1.0/opt/p/text\n+++ p-1.0/opt/p/text\n@@ -1,3 +1,3 @@\n one\n-deux\n+zwei\n three\n", "deux"),
+        ("tree", "--- pp-1.0/opt/p/text\n+++ pp-1.0/opt/p/text\n@@ -1,3 +1,3 @@\n one\n-deux\n+zwei\n three\n", "deux"),
         (
             "debian",
-            "--- p-1.0/debian/control\n+++ p-1.0/debian/control\n@@ -1,3 +1,3 @@\n Package: p\n-Version: 9\n+Version: 8\n Section: misc\n",
+            "--- pp-1.0/debian/control\n+++ pp-1.0/debian/control\n@@ -1,3 +1,3 @@\n Package: pp\n-Version: 9\n+Version: 8\n Section: misc\n",
             "Version: 9",
         ),
     ];
@@ -172,7 +172,7 @@ fn a_hunk_that_fails_stops_everything_and_is_shown_with_its_nearest_match() {
         bench.put("p.rpm", package());
         fs::write(bench.path("bad.patch"), patch).unwrap();
         fs::create_dir(bench.path("out")).unwrap();
-        fs::write(bench.path("out/p_1.0-1_all.deb"), "an older one").unwrap();
+        fs::write(bench.path("out/pp_1.0-1_all.deb"), "an older one").unwrap();
         let run = bench.run(&["convert", "p.rpm", "-o", "out", "--patch", "bad.patch"]);
         assert_eq!(run.code, Some(1), "{name}");
         for fragment in
@@ -180,15 +180,15 @@ fn a_hunk_that_fails_stops_everything_and_is_shown_with_its_nearest_match() {
         {
             assert!(run.stderr.contains(fragment), "{name}: {fragment}: {}", run.stderr);
         }
-        assert_eq!(bench.listing("out"), ["p_1.0-1_all.deb"], "{name}");
-        assert_eq!(fs::read(bench.path("out/p_1.0-1_all.deb")).unwrap(), b"an older one", "{name}");
+        assert_eq!(bench.listing("out"), ["pp_1.0-1_all.deb"], "{name}");
+        assert_eq!(fs::read(bench.path("out/pp_1.0-1_all.deb")).unwrap(), b"an older one", "{name}");
     }
 }
 
 #[test]
 fn a_patch_of_a_hard_linked_file_is_refused_with_advice_that_works() {
     let bench = Workbench::new();
-    let builder = RpmBuilder::new("p").hardlinks(&["/opt/p/text", "/opt/p/twin"], 0o644, "one\ntwo\nthree\n");
+    let builder = RpmBuilder::new("pp").hardlinks(&["/opt/p/text", "/opt/p/twin"], 0o644, "one\ntwo\nthree\n");
     bench.put("p.rpm", builder);
     for path in ["text", "twin"] {
         fs::write(bench.path("p.patch"), MODIFY.replace("/text", &format!("/{path}"))).unwrap();
@@ -201,7 +201,7 @@ fn a_patch_of_a_hard_linked_file_is_refused_with_advice_that_works() {
     // The advice: patch(1) parts the two names.
     bench.done(&["unpack", "p.rpm"]);
     assert_eq!(ended(bench.here("patch").args(["-p0", "--input", "p.patch"])).code, Some(0));
-    bench.done(&["build", "p-1.0", "-o", "out"]);
+    bench.done(&["build", "pp-1.0", "-o", "out"]);
     let members = data(&bench.only("out"));
     let content = |path: &str| members[path].content.as_slice();
     assert_eq!((content("opt/p/text"), content("opt/p/twin")), (&b"one\ntwo\nthree\n"[..], &b"one\nTWO\nthree\n"[..]));

@@ -70,7 +70,7 @@ fn scriptlets_are_translated_copied_or_dropped() {
     let bench = Workbench::new();
     bench.put(
         "x.rpm",
-        RpmBuilder::new("x").file("/opt/x", 0o644, "x").scriptlet(tag::POSTIN, "/bin/sh", "echo \"post $1\"\n"),
+        RpmBuilder::new("xx").file("/opt/x", 0o644, "x").scriptlet(tag::POSTIN, "/bin/sh", "echo \"post $1\"\n"),
     );
     assert_eq!(postinst_says(&bench, "translate", &["configure", ""]), "post 1\n");
     assert_eq!(postinst_says(&bench, "verbatim", &["configure", ""]), "post configure\n");
@@ -81,7 +81,7 @@ fn scriptlets_are_translated_copied_or_dropped() {
 #[test]
 fn a_lua_scriptlet_is_refused_unless_scriptlets_are_dropped() {
     let bench = Workbench::new();
-    bench.put("x.rpm", RpmBuilder::new("x").file("/opt/x", 0o644, "x").scriptlet(tag::POSTIN, "<lua>", "print('x')"));
+    bench.put("x.rpm", RpmBuilder::new("xx").file("/opt/x", 0o644, "x").scriptlet(tag::POSTIN, "<lua>", "print('x')"));
     for scripts in ["translate", "verbatim"] {
         let run = bench.run(&["convert", "x.rpm", "-o", "out", "--scripts", scripts]);
         assert_eq!((run.code, bench.listing("out")), (Some(1), Vec::new()), "{scripts}");
@@ -97,7 +97,7 @@ fn a_lua_scriptlet_is_refused_unless_scriptlets_are_dropped() {
 #[test]
 fn owners_that_a_debian_system_may_lack_are_never_in_the_tar() {
     let bench = Workbench::new();
-    let builder = RpmBuilder::new("x")
+    let builder = RpmBuilder::new("xx")
         .file("/opt/service", 0o4755, "setuid of a user that may be missing")
         .owner("service", "root")
         .file("/opt/group", 0o2751, "setgid of a group that may be missing")

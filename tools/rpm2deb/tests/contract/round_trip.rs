@@ -102,10 +102,18 @@ fn hard_links_of_a_large_file_do_not_change_the_compressor() {
     }
 }
 
-/// Text that compresses well, but not to nothing.
+/// Text that compresses, but not to nothing: a million bytes of it, again and again with another line between.
 pub(crate) fn text(bytes: usize) -> Vec<u8> {
-    let mut text: Vec<u8> =
-        (0_u64..).flat_map(|line| format!("{} {line}\n", line * line % 9973).into_bytes()).take(bytes).collect();
-    text.shrink_to_fit();
+    let million: Vec<u8> =
+        (0_u64..).flat_map(|line| format!("{} {line}\n", line * line % 9973).into_bytes()).take(1_000_000).collect();
+    let mut text = Vec::with_capacity(bytes + million.len());
+    for number in 0.. {
+        text.extend_from_slice(format!("part {number}\n").as_bytes());
+        text.extend_from_slice(&million);
+        if text.len() >= bytes {
+            break;
+        }
+    }
+    text.truncate(bytes);
     text
 }

@@ -89,7 +89,7 @@ fn a_wrong_command_line_ends_with_2_and_writes_nothing() {
         (&["convert", "x.rpm", "--scripts", "maybe"], "--scripts"),
         (&["convert", "x.rpm", "--max-size", "many"], "--max-size"),
         (&["convert", "x.rpm", "--source-date-epoch", "yesterday"], "--source-date-epoch"),
-        (&["convert", "x.rpm", "--threads", "-1"], "--threads"),
+        (&["convert", "x.rpm", "--threads", "many"], "--threads"),
         (&["convert", "x.rpm", "--shlibs-root", "/nonexistent"], "/nonexistent"),
         (&["unpack", "x.rpm", "--shlibs-root", "/nonexistent"], "/nonexistent"),
         (&["completions", "command.com"], "command.com"),

@@ -72,13 +72,13 @@ fn unpack_does_not_touch_a_directory_that_is_there() {
 #[test]
 fn a_bad_package_leaves_the_older_output_alone() {
     let bench = Workbench::new();
-    bench.put("x.rpm", RpmBuilder::new("x").file("/opt/x", 0o644, "good"));
+    bench.put("x.rpm", RpmBuilder::new("xx").file("/opt/x", 0o644, "good"));
     let deb = bench.convert("x.rpm", "out", &[]);
     let good = fs::read(&deb).unwrap();
     // The payload's last file is damaged: the fault shows after most of the package has been written.
     bench.put(
         "x.rpm",
-        RpmBuilder::new("x").file("/opt/x", 0o644, "good").edit_cpio(|cpio| {
+        RpmBuilder::new("xx").file("/opt/x", 0o644, "good").edit_cpio(|cpio| {
             let at = cpio.windows(4).position(|bytes| bytes == b"good").unwrap();
             cpio[at] = b'f';
         }),
