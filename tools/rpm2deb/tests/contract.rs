@@ -1,6 +1,7 @@
 //! The command line as promised: what is printed, what is written, how it ends. One module for each promise.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::too_many_lines)]
+#![allow(clippy::disallowed_methods, clippy::case_sensitive_file_extension_comparisons)] // tests run programs
 
 mod rpm_writer;
 mod sandbox;
