@@ -115,9 +115,9 @@ fn replace_directory(text: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
     while at < text.len() {
         let ends = at + from.len();
         let starts_fresh = match &text[..at] {
-            [.., b'-', b'L' | b'I' | b'R'] => true, // linker and compiler flags: -L/usr/lib64
+            // The start, and linker and compiler flags: -L/usr/lib64.
+            [] | [.., b'-', b'L' | b'I' | b'R'] => true,
             [.., before] => !is_name(*before) && *before != b'}',
-            [] => true,
         };
         if starts_fresh && text[at..].starts_with(&from) && text.get(ends).is_none_or(|byte| !is_name(*byte)) {
             output.push(b'/');
