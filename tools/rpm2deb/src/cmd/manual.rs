@@ -60,14 +60,14 @@ fn script_table() -> String {
             When::Upgrade => " (a version is configured)",
         };
         text.push_str(&format!(".TP\n\\fB{} {}\\fR{when}\n", call.script.name(), roff(call.action)));
-        let steps: Vec<String> = call.steps.iter().filter_map(step_text).collect();
+        let steps: Vec<String> = call.steps.iter().copied().filter_map(step_text).collect();
         let steps = if steps.is_empty() { "nothing".to_owned() } else { steps.join(", ") };
         text.push_str(&format!("{}: {}.\n", roff(&steps), roff(call.remark)));
     }
     text
 }
 
-fn step_text(step: &Step) -> Option<String> {
+fn step_text(step: Step) -> Option<String> {
     Some(match step {
         Step::Run { slot, count, on_failure } => {
             let failure = match on_failure {
