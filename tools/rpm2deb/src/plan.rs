@@ -235,7 +235,7 @@ impl Plan {
             let Some(reason) = arch::contradiction(&self.arch, elf) else { continue };
             if !policy.force {
                 let advice = "name the right one with --arch, or accept it with --force";
-                return Err(Error::refused(printable(&elf.path), format!("{reason}; {advice}")));
+                return Err(Error::refused(format!("architecture {}", self.arch), format!("{reason}; {advice}")));
             }
             notices.push(Notice::warning("architecture-contradicted", printable(&elf.path), reason));
         }

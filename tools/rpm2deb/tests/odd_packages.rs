@@ -1,5 +1,6 @@
 //! Odd packages that are no one's fault: each becomes a package in which everything is as the RPM says, by the word of
 //! `dpkg-deb` and `tar`.
+#![allow(clippy::disallowed_methods)] // tests run the tools that we are compared with
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::too_many_lines)]
 

@@ -4,6 +4,7 @@
 //! `patch -p0` and by rpm2deb. The seeds are fixed, so that a failure can be repeated. (About one seed
 //! in 1,000 meets the one known difference in bytes: see "joins the two lines" in `rpm2deb::patch`. None of these does.)
 
+#![allow(clippy::disallowed_methods)] // tests run the tools that we are compared with
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::BTreeMap;

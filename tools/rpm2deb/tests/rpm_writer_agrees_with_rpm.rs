@@ -1,4 +1,5 @@
 //! The test writer's packages are what rpm itself takes for whole: otherwise the other tests would prove nothing.
+#![allow(clippy::disallowed_methods)] // tests run the tools that we are compared with
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod rpm_writer;

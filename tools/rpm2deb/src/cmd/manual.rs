@@ -3,6 +3,7 @@
 use std::io::{self, Write as _};
 
 use clap::CommandFactory;
+use rpm2deb::plan::script::{OnFailure, Step, When, table};
 
 use crate::cli::Cli;
 use crate::report::Exit;
@@ -45,7 +46,46 @@ fn render_verb(verb: &clap::Command, page: &mut Vec<u8>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Which call of dpkg runs which scriptlet with which argument: the table from which the wrappers are made.
+/// Which call of dpkg runs which scriptlet with which argument: the table from which the scripts are written, too.
 fn script_table() -> String {
-    String::new()
+    let mut text = String::from(
+        ".SH SCRIPTLETS\n\
+         With \\fB\\-\\-scripts translate\\fR, each call of dpkg runs these scriptlets, with the $1 that rpm gives them: the\n\
+         number of instances of the package that rpm would count afterwards.\n",
+    );
+    for call in table() {
+        let when = match call.when {
+            When::Always => "",
+            When::First => " (nothing configured before)",
+            When::Upgrade => " (a version is configured)",
+        };
+        text.push_str(&format!(".TP\n\\fB{} {}\\fR{when}\n", call.script.name(), roff(call.action)));
+        let steps: Vec<String> = call.steps.iter().copied().filter_map(step_text).collect();
+        let steps = if steps.is_empty() { "nothing".to_owned() } else { steps.join(", ") };
+        text.push_str(&format!("{}: {}.\n", roff(&steps), roff(call.remark)));
+    }
+    text
+}
+
+fn step_text(step: Step) -> Option<String> {
+    Some(match step {
+        Step::Run { slot, count, on_failure } => {
+            let failure = match on_failure {
+                OnFailure::Stop => "stops",
+                OnFailure::Warn => "warns",
+                OnFailure::SkipRest => "warns, the rest is left out",
+            };
+            format!("{} {count} (failure {failure})", slot.name())
+        }
+        Step::CreateAccounts => "users and groups".to_owned(),
+        Step::SetOwners => "owners and capabilities".to_owned(),
+        Step::RemoveGhosts => "%ghost files removed".to_owned(),
+        Step::RememberReinstall | Step::ForgetReinstall => return None,
+    })
+}
+
+/// Text for roff: hyphens stay hyphens, and no line begins with a control character.
+fn roff(text: &str) -> String {
+    let escaped = text.replace('\\', "\\e").replace('-', "\\-");
+    if escaped.starts_with(['.', '\'']) { format!("\\&{escaped}") } else { escaped }
 }

@@ -6,8 +6,7 @@
 //! | Recommends, Suggests, Enhances | the same |
 //! | Supplements | Enhances, with a note: Debian has no reverse Recommends |
 //! | Conflicts | Conflicts |
-//! | Obsoletes with a version | Breaks and Replaces (policy 7.6.1) |
-//! | Obsoletes without one | Conflicts and Replaces (policy 7.6.2: the other package goes away) |
+//! | Obsoletes | Breaks and Replaces (policy 7.6.1): the files change hands, apt removes or upgrades the other package |
 //! | Provides | Provides, names that Debian can say, versions with `=` only |
 //!
 //! What cannot be said is reported and left out; nothing is copied that a validator has not seen.
@@ -23,6 +22,7 @@ use crate::shlibs::Shlibs;
 use super::version::{DebVersion, ReleasePolicy};
 
 mod bound;
+mod glibc;
 mod lower;
 mod negative;
 mod rename;

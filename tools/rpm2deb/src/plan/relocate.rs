@@ -114,7 +114,11 @@ fn replace_directory(text: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
     let mut at = 0;
     while at < text.len() {
         let ends = at + from.len();
-        let starts_fresh = at == 0 || !is_name(text[at - 1]) && text[at - 1] != b'}';
+        let starts_fresh = match &text[..at] {
+            // The start, and linker and compiler flags: -L/usr/lib64.
+            [] | [.., b'-', b'L' | b'I' | b'R'] => true,
+            [.., before] => !is_name(*before) && *before != b'}',
+        };
         if starts_fresh && text[at..].starts_with(&from) && text.get(ends).is_none_or(|byte| !is_name(*byte)) {
             output.push(b'/');
             output.extend_from_slice(to);

@@ -214,7 +214,10 @@ mod tests {
             (good[..50].to_vec(), "not followed"),
             (good[..good.len() - 5].to_vec(), "middle of the file"),
             (good.clone(), "'./a'"),
-            (good.iter().map(|byte| if *byte == b'a' { 0 } else { *byte }).collect(), "does not end"),
+            (
+                named("./x", 0o100_644, b"").iter().map(|byte| if *byte == b'x' { 0 } else { *byte }).collect(),
+                "does not end",
+            ),
         ];
         for (bytes, expected) in cases {
             let mut reader = Reader::new(bytes.as_slice());

@@ -146,7 +146,10 @@ fn read_paths(header: &Header) -> Result<Vec<Vec<u8>>, Error> {
         return Ok(whole.into_iter().map(<[u8]>::to_vec).collect());
     }
     if header.contains(tag::OLD_FILE_NAMES) {
-        return Err(Error::malformed("header file list", "is there twice, whole (tag 1027) and in parts (tag 1117)"));
+        return Err(Error::malformed(
+            "header file list",
+            "gives the names twice, whole (tag 1027) and in parts (tag 1117)",
+        ));
     }
     check_count(base_names.len())?;
     let directories = header.strings(tag::DIR_NAMES)?;

@@ -133,25 +133,27 @@ impl Header {
 
     fn from_index_and_data(part: Part, mut body: Vec<u8>, index_bytes: usize) -> Result<Self, Error> {
         let data = body.split_off(index_bytes);
-        let mut has_region = false;
+        let mut region = None;
         let mut entries = Vec::with_capacity(index_bytes / ENTRY_BYTES);
         for (number, raw) in body.chunks_exact(ENTRY_BYTES).enumerate() {
             let entry = parse_entry(raw, &data).map_err(|(tag, reason)| {
                 Error::malformed(format!("{} index entry {number} (tag {tag})", part.name()), reason)
             })?;
             if is_region(&entry) {
-                check_region(&entry, number, index_bytes, &data)
-                    .map_err(|reason| Error::malformed(format!("{} region", part.name()), reason))?;
-                has_region = true;
+                region = Some((number, entry));
             }
             entries.push(entry);
+        }
+        if let Some((number, entry)) = &region {
+            check_region(entry, *number, index_bytes, &data)
+                .map_err(|reason| Error::malformed(format!("{} region", part.name()), reason))?;
         }
         check_overlaps(&mut entries, part)?;
         entries.sort_by_key(|entry| entry.tag);
         if let Some(pair) = entries.windows(2).find(|pair| pair[0].tag == pair[1].tag) {
             return Err(Error::malformed(part.name(), format!("tag {} is there twice", pair[0].tag)));
         }
-        Ok(Self { part, entries, data, has_region })
+        Ok(Self { part, entries, data, has_region: region.is_some() })
     }
 
     /// Whether the header is one immutable region, as in RPM v4 and v6 (v3 has none).

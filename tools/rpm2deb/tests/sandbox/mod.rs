@@ -1,5 +1,6 @@
 //! Runs the `rpm2deb` binary where anything it should not do shows: a directory tree whose every byte and mode is
 //! compared afterwards, a PATH of traps, and a bound on memory and time.
+#![allow(clippy::disallowed_methods)] // tests run the tools that we are compared with
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::BTreeMap;

@@ -26,7 +26,7 @@ pub(super) fn plan(lowering: &mut Lowering<'_>, relations: &Relations) -> Negati
     for relation in &relations.obsoletes {
         let Some(atom) = obsolete(lowering, relation) else { continue };
         negative.replaces.push(atom.clone());
-        if atom.bound.is_some() { negative.breaks.push(atom) } else { negative.conflicts.push(atom) }
+        negative.breaks.push(atom);
     }
     negative
 }

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::glibc;
 use super::render::{Formula, parse_list};
 use crate::elf::{ElfFacts, Import};
 use crate::plan::arch::{bits, multiarch_triplet};
@@ -57,7 +58,7 @@ pub(super) struct Resolved {
 /// Resolves everything that the ELF files need, and what only the RPM's Requires tell of.
 pub(super) fn resolve(package: &Package, elf: &[ElfFacts], arch: &str, shlibs: Option<&Shlibs>) -> Resolved {
     let own = own_sonames(package, elf);
-    let mut search = Search { shlibs, minima: BTreeMap::new(), unresolved: Users::new(), seen: BTreeSet::new() };
+    let mut search = Search { shlibs, arch, minima: BTreeMap::new(), unresolved: Users::new(), seen: BTreeSet::new() };
     let mut looked_at: BTreeSet<&str> = BTreeSet::new();
     for file in elf.iter().filter(|file| !file.header_only) {
         let needed: Vec<&str> = file.needed.iter().map(String::as_str).filter(|s| !own.contains(*s)).collect();
@@ -95,6 +96,7 @@ fn is_loader(soname: &str) -> bool {
 
 struct Search<'a> {
     shlibs: Option<&'a Shlibs>,
+    arch: &'a str,
     /// Dependency (with `#MINVER#`) -> the highest minimal version so far; empty text: none.
     minima: BTreeMap<String, String>,
     unresolved: Users,
@@ -111,10 +113,21 @@ impl<'a> Search<'a> {
             let hit = libraries.iter().find_map(|symbols| Some((symbols, symbols.symbols.get(&key)?)));
             if let Some((symbols, (minimum, template))) = hit {
                 self.raise(symbols.templates.get(*template), minimum);
-            } else {
+            } else if !self.of_glibc(import.library.as_deref(), import.version.as_deref()) {
                 self.missing_node(import, user);
             }
         }
+    }
+
+    /// Takes in a symbol version of glibc that no symbols file was there for; `false` if it is none.
+    fn of_glibc(&mut self, soname: Option<&str>, node: Option<&str>) -> bool {
+        let (Some(soname), Some(node)) = (soname, node) else { return false };
+        if self.shlibs.is_some_and(|shlibs| shlibs.library(soname).is_some()) {
+            return false;
+        }
+        let Some(template) = glibc::template(soname, self.arch) else { return false };
+        self.raise(Some(&template), glibc::minimum(node));
+        true
     }
 
     /// A symbol was not found: if its library has nothing of that version node, the library is too old.
@@ -134,8 +147,9 @@ impl<'a> Search<'a> {
             self.give_up(asked.soname, &printable(relation.name.as_bytes()));
             return;
         }
-        let Some(symbols) = self.library(asked.soname, "Requires") else { return };
-        let Some(node) = asked.node else { return };
+        let symbols = self.library(asked.soname, "Requires");
+        self.of_glibc(Some(asked.soname), asked.node);
+        let (Some(symbols), Some(node)) = (symbols, asked.node) else { return };
         // The node's own entry, else the least version that has any symbol of it.
         let suffix = format!("@{node}");
         let least = || {
@@ -164,7 +178,10 @@ impl<'a> Search<'a> {
             }
             Some(Library::Depends(depends)) => self.raise(Some(depends), ""),
             None if is_loader(soname) => {}
-            None => self.give_up(soname, user),
+            None => match glibc::template(soname, self.arch) {
+                Some(template) => self.raise(Some(&template), ""),
+                None => self.give_up(soname, user),
+            },
         }
         None
     }

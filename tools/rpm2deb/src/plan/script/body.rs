@@ -71,12 +71,22 @@ fn here_document(body: &[u8], slot: Slot) -> Vec<u8> {
 }
 
 /// A line that does not occur in the text.
+///
+/// dash 0.5.12 loses bytes of 0x80 and above from a line that begins like the delimiter and then goes on otherwise; where
+/// the text has such bytes, the delimiter begins like no line at all, if there is a letter left for that.
 fn delimiter(body: &[u8], slot: Slot) -> String {
-    let plain = format!("END_OF_{}", slot.name().trim_start_matches('%').to_uppercase());
-    let lines: BTreeSet<&[u8]> =
-        body.split(|&byte| byte == b'\n').filter(|line| line.starts_with(plain.as_bytes())).collect();
+    let mut plain = format!("END_OF_{}", slot.name().trim_start_matches('%').to_uppercase());
+    let lines = || body.split(|&byte| byte == b'\n');
+    if !body.is_ascii() {
+        let starts: BTreeSet<u8> = lines().filter_map(|line| line.first().copied()).collect();
+        let free = (b'A'..=b'Z').chain(b'a'..=b'z').find(|letter| !starts.contains(letter));
+        if let Some(letter) = free.filter(|_| starts.contains(&b'E')) {
+            plain.insert(0, char::from(letter));
+        }
+    }
+    let taken: BTreeSet<&[u8]> = lines().filter(|line| line.starts_with(plain.as_bytes())).collect();
     let numbered = (1..).map(|number: u64| format!("{plain}_{number}"));
     let mut candidates = std::iter::once(plain.clone()).chain(numbered);
     // among lines + 1 candidates one is free
-    candidates.find(|candidate| !lines.contains(candidate.as_bytes())).unwrap_or(plain)
+    candidates.find(|candidate| !taken.contains(candidate.as_bytes())).unwrap_or(plain)
 }

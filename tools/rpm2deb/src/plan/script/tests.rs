@@ -1,4 +1,5 @@
 //! Tests of the whole plan: the generated scripts are read, and run by the real shell.
+#![allow(clippy::disallowed_methods)] // tests run the tools that we are compared with
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fs;

@@ -1,4 +1,5 @@
 //! Versions: the article's table, and both orders against each other.
+#![allow(clippy::disallowed_methods)] // tests run the tools that we are compared with
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::cmp::Ordering;
