@@ -183,8 +183,8 @@ fn zstd<W: Write>(
     Ok(encoder)
 }
 
-/// Below this size zstd has nothing to share between threads, and a worker would only cost.
-const ZSTD_PARALLEL_BYTES: u64 = 32 << 20;
+/// Below this size a thread of its own for zstd would only cost.
+const ZSTD_PARALLEL_BYTES: u64 = 2 << 20;
 
 impl<W: Write> Write for Encoder<W> {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Read};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::JoinHandle;
 
 use md5::Md5;
 use sha1::Sha1;
@@ -161,14 +163,14 @@ impl Check {
 #[derive(Debug)]
 pub struct CheckedReader<R> {
     inner: R,
-    checks: Vec<(Check, &'static str)>,
+    checks: Checks,
     bytes: u64,
 }
 
 impl<R: Read> CheckedReader<R> {
     /// Each check comes with the name of what it covers.
     pub fn new(inner: R, checks: Vec<(Check, &'static str)>) -> Self {
-        Self { inner, checks, bytes: 0 }
+        Self { inner, checks: Checks::Here(checks), bytes: 0 }
     }
 
     /// Bytes that have passed.
@@ -178,7 +180,7 @@ impl<R: Read> CheckedReader<R> {
 
     /// Compares all digests and hands back the inner reader. Call it at the end of the stream.
     pub fn finish(self) -> Result<R, Error> {
-        for (check, what) in self.checks {
+        for (check, what) in self.checks.complete()? {
             check.finish(what)?;
         }
         Ok(self.inner)
@@ -188,11 +190,88 @@ impl<R: Read> CheckedReader<R> {
 impl<R: Read> Read for CheckedReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(buffer)?;
-        for (check, _) in &mut self.checks {
-            check.update(&buffer[..count]);
-        }
         self.bytes += count as u64;
+        self.checks.update(&buffer[..count], self.bytes);
         Ok(count)
+    }
+}
+
+/// Checks of one stream: computed here, or for a long stream by a thread beside the one that decodes and compresses.
+#[derive(Debug)]
+enum Checks {
+    Here(Vec<(Check, &'static str)>),
+    Beside(Beside),
+}
+
+#[derive(Debug)]
+struct Beside {
+    /// Bytes on their way to the thread, sent when there are enough.
+    batch: Vec<u8>,
+    batches: SyncSender<Vec<u8>>,
+    thread: JoinHandle<Vec<(Check, &'static str)>>,
+}
+
+/// Bytes after which a stream gets a thread for its digests: below, starting one costs more than it saves.
+const LONG_STREAM_BYTES: u64 = 1 << 20;
+/// Bytes of a batch, and how many may wait: 1 MiB in all.
+const BATCH_BYTES: usize = 256 << 10;
+const WAITING_BATCHES: usize = 3;
+
+impl Checks {
+    fn update(&mut self, bytes: &[u8], total: u64) {
+        match self {
+            Self::Here(checks) => {
+                for (check, _) in checks.iter_mut() {
+                    check.update(bytes);
+                }
+                if total > LONG_STREAM_BYTES && !checks.is_empty() {
+                    *self = Self::Beside(Beside::start(std::mem::take(checks)));
+                }
+            }
+            Self::Beside(beside) => beside.update(bytes),
+        }
+    }
+
+    /// All checks, with every byte taken in.
+    fn complete(self) -> Result<Vec<(Check, &'static str)>, Error> {
+        match self {
+            Self::Here(checks) => Ok(checks),
+            Self::Beside(beside) => beside.complete(),
+        }
+    }
+}
+
+impl Beside {
+    fn start(mut checks: Vec<(Check, &'static str)>) -> Self {
+        let (batches, incoming) = sync_channel::<Vec<u8>>(WAITING_BATCHES);
+        let thread = std::thread::spawn(move || {
+            for batch in incoming {
+                for (check, _) in &mut checks {
+                    check.update(&batch);
+                }
+            }
+            checks
+        });
+        Self { batch: Vec::with_capacity(BATCH_BYTES), batches, thread }
+    }
+
+    fn update(&mut self, bytes: &[u8]) {
+        self.batch.extend_from_slice(bytes);
+        if self.batch.len() >= BATCH_BYTES {
+            self.send();
+        }
+    }
+
+    fn send(&mut self) {
+        let batch = std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH_BYTES));
+        // The thread ends only with the channel. Had it died, joining it in `complete` says so.
+        let _ = self.batches.send(batch);
+    }
+
+    fn complete(mut self) -> Result<Vec<(Check, &'static str)>, Error> {
+        self.send();
+        drop(self.batches);
+        self.thread.join().map_err(|_| Error::malformed("payload", "its digests could not be computed"))
     }
 }
 
@@ -242,5 +321,20 @@ mod tests {
         good.finish("x").unwrap();
         let bad = Check::new(Algorithm::Md5, "900150983CD24FB0D6963F7D28E17F72");
         assert!(matches!(bad.finish("x"), Err(Error::Digest { digest: "MD5", .. })));
+    }
+
+    #[test]
+    fn a_long_stream_gets_the_same_digest_as_a_short_one() {
+        let bytes: Vec<u8> = (0..3 << 20).map(|number: u32| (number % 251) as u8).collect();
+        let mut whole = Hasher::new(Algorithm::Sha1);
+        whole.update(&bytes);
+        let expected = whole.finish();
+        for (expected, is_right) in [(expected.as_str(), true), ("00", false)] {
+            let checks = vec![(Check::new(Algorithm::Sha1, expected), "x")];
+            let mut reader = CheckedReader::new(bytes.as_slice(), checks);
+            io::copy(&mut reader, &mut io::sink()).unwrap();
+            assert_eq!(reader.bytes_read(), bytes.len() as u64);
+            assert_eq!(reader.finish().is_ok(), is_right);
+        }
     }
 }
