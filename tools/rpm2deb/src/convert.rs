@@ -112,9 +112,10 @@ pub fn unpack<R: Read>(input: R, policy: &Policy, directory: &Path) -> Result<Re
 pub fn build(root: &Path, timestamp: Option<u64>, output: &Output) -> Result<(Identity, Written, Vec<Notice>), Error> {
     let debian = directory::read_debian(root)?;
     let identity = debian.identity()?;
-    let tree = Tree::read(root, debian.get(MANIFEST).unwrap_or_default())?;
     let dated = debian.get("changelog").and_then(|text| changelog_time(&String::from_utf8_lossy(text)));
-    let timestamp = timestamp.or(dated).unwrap_or_else(|| newest_mtime(&tree));
+    let timestamp = timestamp.or(dated);
+    let tree = Tree::read(root, debian.get(MANIFEST).unwrap_or_default(), timestamp)?;
+    let timestamp = timestamp.unwrap_or_else(|| newest_mtime(&tree));
     let data = archive::unnamed_file(&output.directory)?;
     let size_bytes = tree.entries().iter().map(|entry| tar_bytes(&entry.kind)).sum();
     let mut writer = DataWriter::new(&data, output.compression, size_bytes, timestamp)?;

@@ -113,17 +113,21 @@ pub fn read_debian(root: &Path) -> Result<DebianDir, Error> {
 pub struct Tree {
     root: PathBuf,
     entries: Vec<Entry>,
+    /// Bound on the time of files that differ from the manifest.
+    newest: u64,
 }
 
 impl Tree {
-    /// Lists the tree. Files without a line in the manifest belong to root, 0755 if executable, else 0644.
-    pub fn read(root: &Path, manifest: &[u8]) -> Result<Self, Error> {
+    /// Lists the tree. Files without a line in the manifest belong to root, 0755 if executable, else 0644. Files that were
+    /// added or changed are dated `newest` at most, as `convert --patch` dates them: when someone edited a file is no
+    /// property of the package.
+    pub fn read(root: &Path, manifest: &[u8], newest: Option<u64>) -> Result<Self, Error> {
         let text =
             std::str::from_utf8(manifest).map_err(|_| Error::malformed("debian/manifest.mtree", "is not UTF-8"))?;
         let mut manifest = manifest::parse(text)?;
         let positions: BTreeMap<TreePath, usize> =
             manifest.iter().map(|(path, attributes)| (path.clone(), attributes.position)).collect();
-        let mut tree = Self { root: root.to_owned(), entries: Vec::new() };
+        let mut tree = Self { root: root.to_owned(), entries: Vec::new(), newest: newest.unwrap_or(u64::MAX) };
         tree.walk(&TreePath::new(), &mut manifest)?;
         // Devices and FIFOs exist in the manifest alone.
         for (path, attributes) in manifest {
@@ -176,7 +180,11 @@ impl Tree {
         let on_disk = self.root.join(OsStr::from_bytes(&path));
         let metadata = fs::symlink_metadata(&on_disk).map_err(Error::io("examine", &on_disk))?;
         let listed = manifest.remove(&path);
+        let is_changed = listed.as_ref().is_none_or(|listed| metadata.is_file() && mtime(&metadata) != listed.mtime);
         let mut attributes = listed.unwrap_or_else(|| unlisted(&metadata));
+        if is_changed {
+            attributes.mtime = mtime(&metadata).min(self.newest);
+        }
         if metadata.is_dir() {
             self.entries.push(entry(path.clone(), EntryKind::Directory, attributes));
             return self.walk(&path, manifest);
@@ -234,12 +242,16 @@ fn entry(path: TreePath, kind: EntryKind, attributes: Attributes) -> Entry {
     Entry { path, kind, mode: attributes.mode, user: attributes.user, group: attributes.group, mtime: attributes.mtime }
 }
 
+/// Seconds since 1970; 0 for what is older.
+fn mtime(metadata: &fs::Metadata) -> u64 {
+    u64::try_from(metadata.mtime()).unwrap_or(0)
+}
+
 fn unlisted(metadata: &fs::Metadata) -> Attributes {
     let mode = match metadata {
         link if link.is_symlink() => 0o777,
         other if other.is_dir() || other.mode() & 0o100 != 0 => 0o755,
         _ => 0o644,
     };
-    let mtime = u64::try_from(metadata.mtime()).unwrap_or(0);
-    Attributes::plain(mode, mtime)
+    Attributes::plain(mode, mtime(metadata))
 }
