@@ -46,7 +46,7 @@ fn clock_time(word: &str) -> Option<i64> {
         None => 0,
     };
     let is_time = (0..=24).contains(&hours) && (0..60).contains(&minutes) && (0..=60).contains(&seconds);
-    is_time.then_some(hours * 3600 + minutes * 60 + seconds)
+    is_time.then(|| hours * 3600 + minutes * 60 + seconds)
 }
 
 /// `+HHMM` or `-HH:MM`, seconds east of Greenwich.
@@ -102,6 +102,7 @@ mod tests {
             ("(working copy)", None),
             ("", None),
             ("99999999999999999999-1-1", None),
+            ("1970-01-01 9223372036854775807:34", Some(true)),
         ];
         for (text, expected) in cases {
             assert_eq!(is_epoch(text.as_bytes()), expected, "{text}");

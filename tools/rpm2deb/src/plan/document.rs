@@ -24,13 +24,13 @@ pub fn changelog_time(text: &str) -> Option<u64> {
     let trailer = text.lines().find(|line| line.starts_with(" -- "))?;
     let (_, date) = trailer.rsplit_once(">  ")?;
     let mut words = date.split_whitespace().skip(1);
-    let day: u64 = words.next()?.parse().ok()?;
+    let day: u64 = words.next()?.parse().ok().filter(|day| (1..=31).contains(day))?;
     let month = words.next()?;
     let month = 1 + u64::try_from(MONTHS.iter().position(|name| *name == month)?).ok()?;
     let year: u64 = words.next()?.parse().ok().filter(|year| (1970..10_000).contains(year))?;
-    let mut clock = words.next()?.split(':').map(|part| part.parse::<u64>().ok());
+    let mut clock = words.next()?.split(':').map(|part| part.parse::<u64>().ok().filter(|part| *part <= 60));
     let (hours, minutes, seconds) = (clock.next()??, clock.next()??, clock.next()??);
-    let zone: i64 = words.next()?.parse().ok()?;
+    let zone: i64 = words.next()?.parse().ok().filter(|zone| (-2400..=2400).contains(zone))?;
     let utc = days_from_civil(year, month, day) * 86_400 + hours * 3600 + minutes * 60 + seconds;
     utc.checked_add_signed(-(zone / 100 * 3600 + zone % 100 * 60))
 }
@@ -194,5 +194,7 @@ mod tests {
         assert_eq!(at("+0130"), Some(1_645_790_400 - 5400));
         assert_eq!(at("-0500"), Some(1_645_790_400 + 18_000));
         assert_eq!(at("soon"), None);
+        assert_eq!(at("9223372036854775807"), None);
+        assert_eq!(changelog_time(" -- A <b@c>  Fri, 0 Feb 2022 18446744073709551615:00:00 +0000"), None);
     }
 }
