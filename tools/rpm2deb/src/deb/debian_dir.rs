@@ -193,13 +193,15 @@ impl DebianDir {
         Ok(notices)
     }
 
-    /// Members of control.tar: `control` with its Installed-Size and `md5sums` computed from what was observed.
+    /// Members of control.tar: `control` with its Installed-Size, `conffiles` and `md5sums` follow what was observed.
     pub fn control_members(&self, observed: &Observed) -> Result<Vec<ControlMember>, Error> {
         let mut control = self.control()?;
         control.set_before("Description", "Installed-Size", observed.installed_kib.to_string());
         let mut computed = self.clone();
         computed.put(CONTROL, control.to_string());
-        computed.put(MD5SUMS, md5sums(observed, self.get("conffiles").unwrap_or_default()));
+        let conffiles = conffiles(observed, self.get("conffiles").unwrap_or_default());
+        computed.put(MD5SUMS, md5sums(observed, &conffiles));
+        computed.put("conffiles", conffiles);
         let members = computed.files.into_iter().filter_map(|(name, content)| match destination(&name) {
             Some(Destination::Control(mode)) => Some(ControlMember { name, mode, content }),
             _ => None,
@@ -210,6 +212,28 @@ impl DebianDir {
 
 fn destination(name: &str) -> Option<Destination> {
     DESTINATIONS.iter().find(|(known, _)| *known == name).map(|(_, destination)| *destination)
+}
+
+/// The listed conffiles that exist, and every other file in /etc, as debhelper would have it: patches and editors add and
+/// remove files, and dpkg-deb refuses a list that names what is not there.
+fn conffiles(observed: &Observed, listed: &[u8]) -> Vec<u8> {
+    let exists = |line: &&[u8]| {
+        // "remove-on-upgrade /etc/x" (deb-conffiles(5)) names a file that shall be gone.
+        !line.starts_with(b"/") || line.get(1..).is_some_and(|path| observed.md5.contains_key(path))
+    };
+    let mut lines: Vec<Vec<u8>> = listed
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .filter(exists)
+        .map(<[u8]>::to_vec)
+        .collect();
+    for path in observed.md5.keys().filter(|path| path.starts_with(b"etc/") && !path.ends_with(b" ")) {
+        let line = [b"/", path.as_slice()].concat();
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    lines.into_iter().flat_map(|line| [line, b"\n".to_vec()].concat()).collect()
 }
 
 /// `SUM  PATH` per regular file, sorted, without conffiles, as dh_md5sums(1) makes it.
@@ -234,4 +258,19 @@ fn gzip(content: &[u8]) -> Vec<u8> {
     let written = encoder.write_all(content).and_then(|()| encoder.finish());
     // Writing to memory does not fail; if it ever did, the text itself is the better document.
     written.unwrap_or_else(|_: io::Error| content.to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conffiles_follow_the_files_that_are_there() {
+        let paths: [&[u8]; 4] = [b"etc/kept", b"etc/added", b"opt/x.conf", b"usr/bin/x"];
+        let mut observed = Observed::default();
+        observed.md5.extend(paths.map(|path| (path.to_vec(), String::new())));
+        let listed = b"/etc/gone\n/etc/kept\n/opt/x.conf\nremove-on-upgrade /etc/old\n";
+        let expected = "/etc/kept\n/opt/x.conf\nremove-on-upgrade /etc/old\n/etc/added\n";
+        assert_eq!(String::from_utf8_lossy(&conffiles(&observed, listed)), expected);
+    }
 }
