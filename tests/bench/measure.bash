@@ -17,8 +17,8 @@ timed() {
 # median NAME COLUMN
 median() { sort -g -k"$2,$2" "$scratch/$1" | awk -v c="$2" '{ v[NR] = $c } END { print v[int((NR + 1) / 2)] }'; }
 row() { printf '  %-10s %9s s CPU %9s s wall %8s MiB peak\n' "$1" "$(median "$1" 1)" "$(median "$1" 2)" "$(median "$1" 3)"; }
-# ratio TEXT A B GOAL: of CPU seconds
-ratio() { printf '  %-34s %7.2f   goal: %s\n' "$1" "$(awk -v a="$(median "$2" 1)" -v b="$(median "$3" 1)" 'BEGIN { print (b > 0 ? a / b : 0) }')" "$4"; }
+# ratio TEXT A B GOAL [COLUMN]: of CPU seconds, or of column 2, wall time
+ratio() { printf '  %-34s %7.2f   goal: %s\n' "$1" "$(awk -v a="$(median "$2" "${5:-1}")" -v b="$(median "$3" "${5:-1}")" 'BEGIN { print (b > 0 ? a / b : 0) }')" "$4"; }
 
 convert() { timed rpm2deb "$rpm2deb" convert "$1" -o "$scratch/out" --force --compress "$2" --level "$3" --threads "$4"; }
 # The tree that dpkg-deb packs is the one that rpm2deb packed.

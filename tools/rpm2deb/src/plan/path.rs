@@ -64,15 +64,18 @@ pub fn plan(
 ) -> Result<(FilePlan, Vec<Notice>), Error> {
     let mut notices = Vec::new();
     let checked = package.files.iter().map(|file| checked_path(&file.path)).collect::<Result<Vec<_>, _>>()?;
-    let targets = relocation.map_all(&checked, &mut notices);
+    let is_directory = |position: usize| package.files[position].kind == FileKind::Directory;
+    let targets = relocation.map_all(&checked, &is_directory, &mut notices);
     let mut plan = FilePlan::default();
+    let mut merged = BTreeSet::new();
     for (file, (source, target)) in package.files.iter().zip(checked.iter().zip(targets)) {
         owner::check_name(&file.user, &file.path)?;
         owner::check_name(&file.group, &file.path)?;
         if source.is_empty() && file.kind != FileKind::Directory {
             return Err(Error::refused("/", "the package ships the root directory as something else"));
         }
-        if is_build_id(source) {
+        let is_merged = file.kind == FileKind::Directory && !merged.insert(target.clone());
+        if is_build_id(source) || is_merged {
             plan.entries.push(None);
             continue;
         }

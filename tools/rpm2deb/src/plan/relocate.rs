@@ -38,15 +38,22 @@ impl Relocation {
         Self { moves, library_moves }
     }
 
-    /// New places for all paths of a package. A file whose new place is taken stays where it was; directories merge.
-    pub fn map_all(&self, paths: &[TreePath], notices: &mut Vec<Notice>) -> Vec<TreePath> {
+    /// New places for all paths of a package. A file whose new place is taken stays where it was; directories
+    /// (`is_directory` of the position) merge: two of them may come out as one path.
+    pub fn map_all(
+        &self,
+        paths: &[TreePath],
+        is_directory: &dyn Fn(usize) -> bool,
+        notices: &mut Vec<Notice>,
+    ) -> Vec<TreePath> {
         let mut taken: BTreeSet<TreePath> = paths.iter().filter(|path| self.map(path).is_none()).cloned().collect();
         let mut reported: BTreeSet<&TreePath> = BTreeSet::new();
         paths
             .iter()
-            .map(|path| {
+            .enumerate()
+            .map(|(position, path)| {
                 let Some((target, rule)) = self.map(path) else { return path.clone() };
-                if !taken.insert(target.clone()) {
+                if !taken.insert(target.clone()) && !is_directory(position) {
                     notices.push(Notice::warning(
                         "path-not-moved",
                         printable(path),
@@ -182,7 +189,7 @@ mod tests {
             ("usr/share/doc/other/README", "usr/share/doc/other/README"),
         ];
         for (from, to) in cases {
-            let mapped = librtas().map_all(&[from.as_bytes().to_vec()], &mut Vec::new());
+            let mapped = librtas().map_all(&[from.as_bytes().to_vec()], &|_| false, &mut Vec::new());
             assert_eq!(String::from_utf8_lossy(&mapped[0]), to);
         }
     }
@@ -191,8 +198,16 @@ mod tests {
     fn a_taken_place_is_respected_and_reported() {
         let mut notices = Vec::new();
         let paths = [b"usr/share/doc/librtas/COPYING".to_vec(), b"usr/share/licenses/Librtas/COPYING".to_vec()];
-        assert_eq!(librtas().map_all(&paths, &mut notices), paths);
+        assert_eq!(librtas().map_all(&paths, &|_| false, &mut notices), paths);
         assert_eq!(notices[0].rule, "path-not-moved");
+    }
+
+    #[test]
+    fn directories_of_documents_and_licenses_become_one() {
+        let mut notices = Vec::new();
+        let paths = [b"usr/share/doc/librtas".to_vec(), b"usr/share/licenses/Librtas".to_vec()];
+        assert_eq!(librtas().map_all(&paths, &|_| true, &mut notices), vec![paths[0].clone(); 2]);
+        assert!(notices.iter().all(|notice| notice.rule == "path-moved"));
     }
 
     #[test]
