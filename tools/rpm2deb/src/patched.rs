@@ -91,11 +91,6 @@ impl<'a> PatchPlan<'a> {
         }
         Ok(notices)
     }
-
-    /// Whether the tree is touched at all.
-    pub fn is_empty(&self) -> bool {
-        self.tree.is_empty()
-    }
 }
 
 /// The sink.
