@@ -7,10 +7,13 @@ use std::thread::JoinHandle;
 
 use md5::Md5;
 use sha1::Sha1;
-use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
+use sha2::{Digest, Sha224, Sha384, Sha512};
 use sha3::{Sha3_256, Sha3_512};
 
+use self::sha256::Sha256;
 use crate::error::Error;
+
+pub mod sha256;
 
 /// Algorithms that RPM numbers in FILEDIGESTALGO and PAYLOADSHA256ALGO (numbers from RFC 9580, as rpm takes them).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
