@@ -1,0 +1,45 @@
+//! The partition's two adapters, found by unit address: the management adapter comes up with its link-local address only,
+//! the other one gets an address of the ordinary network.
+
+use std::fs;
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+use super::personality::Personality;
+
+/// Loopback and what the personality names.
+pub(crate) fn set_up(personality: &Personality) -> Result<()> {
+    // An address that waits for duplicates to answer is a second's delay, in a network where the lab gave out all addresses.
+    for (setting, value) in [("accept_dad", "0"), ("dad_transmits", "0"), ("accept_ra", "0")] {
+        let path = format!("/proc/sys/net/ipv6/conf/default/{setting}");
+        fs::write(&path, value).with_context(|| format!("write {path}"))?;
+    }
+    ip(&["link", "set", "lo", "up"])?;
+    if let Some(unit) = personality.management {
+        ip(&["link", "set", &interface(unit)?, "up"])?;
+    }
+    if let Some(unit) = personality.lan {
+        let name = interface(unit)?;
+        if let Some(address) = &personality.lan_address {
+            ip(&["address", "add", address, "dev", &name])?;
+        }
+        ip(&["link", "set", &name, "up"])?;
+    }
+    Ok(())
+}
+
+fn interface(unit: u32) -> Result<String> {
+    let path = format!("/sys/bus/vio/devices/{unit:x}/net");
+    let mut entries =
+        fs::read_dir(&path).with_context(|| format!("no adapter with unit address {unit:x}: read {path}"))?;
+    let entry = entries.next().with_context(|| format!("{path} is empty"))??;
+    Ok(entry.file_name().to_string_lossy().into_owned())
+}
+
+fn ip(arguments: &[&str]) -> Result<()> {
+    let shown = arguments.join(" ");
+    let status = Command::new("/sbin/ip").args(arguments).status().with_context(|| format!("run ip {shown}"))?;
+    ensure!(status.success(), "ip {shown}: {status}");
+    Ok(())
+}

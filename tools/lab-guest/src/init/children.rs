@@ -1,0 +1,166 @@
+//! Children of the first process: the console's shell and the channel's server are started again when they end; every other
+//! process whose parent is gone is reaped.
+
+use std::os::fd::AsFd;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::wait::{WaitPidFlag, waitpid};
+use nix::unistd::Pid;
+
+/// A child that ends is not started again sooner than this after its start, so that a broken one does not eat a CPU.
+const BETWEEN_STARTS: Duration = Duration::from_secs(1);
+
+/// How the guest ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    PowerOff,
+    Restart,
+}
+
+/// What busybox's poweroff, halt and reboot send to process 1.
+fn end_of(signal: Signal) -> Option<End> {
+    match signal {
+        Signal::SIGTERM | Signal::SIGUSR1 | Signal::SIGUSR2 => Some(End::PowerOff),
+        Signal::SIGINT => Some(End::Restart),
+        _ => None,
+    }
+}
+
+/// A child that is kept.
+struct Kept {
+    terminal: &'static str,
+    arguments: &'static [&'static str],
+    started: Option<Instant>,
+    pid: Option<Pid>,
+}
+
+/// The kept ones, in the order in which they are started: the channel's hello says that the guest is up.
+pub(crate) struct Children {
+    kept: Vec<Kept>,
+}
+
+impl Children {
+    pub(crate) fn begin() -> Self {
+        let console: &[_] = &["session", "--tty", "/dev/hvc0", "--", "-/bin/sh"];
+        let channel: &[_] = &["channel", "/dev/hvc1"];
+        let kept = [("/dev/hvc0", console), ("/dev/hvc1", channel)].map(|(terminal, arguments)| Kept {
+            terminal,
+            arguments,
+            started: None,
+            pid: None,
+        });
+        Self { kept: kept.into() }
+    }
+
+    /// Until a signal ends the guest.
+    pub(crate) fn keep_running(mut self) -> End {
+        let set: SigSet =
+            [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGUSR1, Signal::SIGUSR2].into_iter().collect();
+        // Blocked first, so that no signal falls between; children get an empty mask from std.
+        if let Err(error) = set.thread_block() {
+            eprintln!("init: block signals: {error}");
+        }
+        let signals = SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK);
+        loop {
+            let wait = self.start_due();
+            self.reap();
+            match &signals {
+                Ok(signals) => {
+                    if let Some(end) = next_end(signals, wait) {
+                        return end;
+                    }
+                }
+                Err(error) => {
+                    eprintln!("init: no signals, so no orderly end: {error}");
+                    std::thread::sleep(BETWEEN_STARTS);
+                }
+            }
+        }
+    }
+
+    /// Starts who is due; the time until the next one is.
+    fn start_due(&mut self) -> Option<Duration> {
+        let mut next = None;
+        for kept in self.kept.iter_mut().filter(|kept| kept.pid.is_none() && Path::new(kept.terminal).exists()) {
+            let wait = kept.started.map_or(Duration::ZERO, |started| BETWEEN_STARTS.saturating_sub(started.elapsed()));
+            if wait.is_zero() {
+                kept.start();
+            }
+            if kept.pid.is_none() {
+                let wait = if wait.is_zero() { BETWEEN_STARTS } else { wait };
+                next = Some(next.map_or(wait, |earlier: Duration| earlier.min(wait)));
+            }
+        }
+        next
+    }
+
+    /// All that have ended.
+    fn reap(&mut self) {
+        loop {
+            match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+                Ok(status) => {
+                    let Some(pid) = status.pid() else { return };
+                    for kept in self.kept.iter_mut().filter(|kept| kept.pid == Some(pid)) {
+                        kept.pid = None;
+                    }
+                }
+                Err(Errno::EINTR) => {}
+                Err(_) => return,
+            }
+        }
+    }
+}
+
+impl Kept {
+    fn start(&mut self) {
+        self.started = Some(Instant::now());
+        let mut command = Command::new("/init");
+        command.args(self.arguments).current_dir("/root").env_clear();
+        command.envs([
+            ("HOME", "/root"),
+            ("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"),
+            ("TERM", "vt220"),
+            ("USER", "root"),
+        ]);
+        match command.spawn() {
+            Ok(child) => self.pid = i32::try_from(child.id()).ok().map(Pid::from_raw),
+            Err(error) => eprintln!("init: start {:?}: {error}", self.arguments),
+        }
+    }
+}
+
+/// Waits for a signal; the end that one of those that came asks for.
+fn next_end(signals: &SignalFd, wait: Option<Duration>) -> Option<End> {
+    let timeout = wait.map_or(PollTimeout::NONE, |wait| PollTimeout::try_from(wait).unwrap_or(PollTimeout::MAX));
+    // Interrupted or timed out: the caller looks at its children again.
+    let _ = poll(&mut [PollFd::new(signals.as_fd(), PollFlags::POLLIN)], timeout);
+    let mut end = None;
+    while let Ok(Some(info)) = signals.read_signal() {
+        let signal = i32::try_from(info.ssi_signo).ok().and_then(|number| Signal::try_from(number).ok());
+        end = end.or(signal.and_then(end_of));
+    }
+    end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signals_end_the_guest_as_busybox_means_them() {
+        for (signal, end) in [
+            (Signal::SIGUSR2, Some(End::PowerOff)),
+            (Signal::SIGTERM, Some(End::PowerOff)),
+            (Signal::SIGINT, Some(End::Restart)),
+            (Signal::SIGCHLD, None),
+        ] {
+            assert_eq!(end_of(signal), end);
+        }
+    }
+}

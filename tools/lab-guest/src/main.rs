@@ -1,0 +1,41 @@
+//! The lab-guest program: the first process of a guest, or one verb of the command line.
+
+mod cli;
+mod exec;
+mod init;
+mod loads;
+mod serve;
+mod session;
+mod tty;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser;
+
+use cli::{Cli, Command, Load, Verify};
+
+fn main() -> ExitCode {
+    if std::process::id() == 1 {
+        init::run();
+    }
+    match run(&Cli::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("lab-guest: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: &Command) -> Result<ExitCode> {
+    match command {
+        Command::Channel { device } => serve::terminal(device)?,
+        Command::Session { tty, argv } => session::become_program(tty.as_deref(), argv)?,
+        Command::Load { load: Load::Memory { mib, state } } => loads::memory::run(*mib, state)?,
+        Command::Load { load: Load::Disk { dir, state } } => loads::disk::run(dir, state)?,
+        Command::Load { load: Load::Stream { to, state } } => loads::stream::run(to, state)?,
+        Command::Verify { what: Verify::Disk { dir, state } } => return loads::disk::verify(dir, state.as_deref()),
+    }
+    Ok(ExitCode::SUCCESS)
+}

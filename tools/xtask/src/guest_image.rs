@@ -1,0 +1,180 @@
+//! Kernel and initramfs of the lab's guests, kept by the hash of all that goes in.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use flate2::{Compression, GzBuilder};
+use serde::Serialize;
+
+use crate::checkout::{Checkout, make_directory};
+use crate::debian::{self, Found, Package};
+use crate::images::Images;
+use crate::kernel::{self, Kernel};
+use crate::tree::Tree;
+use crate::{cpio, cross, digest, userland};
+
+/// Directories of hooks, beside lab-guest's sources; the guest has them below /etc/lparkit.
+const HOOKS: &str = "tools/lab-guest/hooks";
+const HOOK_MOMENTS: [&str; 3] = ["check", "post", "prepare"];
+
+/// All that an image is made of.
+struct Inputs {
+    kernel: Found,
+    busybox: Found,
+    tools: Option<Found>,
+    lab_guest: PathBuf,
+    /// Path in the guest and content.
+    hooks: Vec<(String, Vec<u8>)>,
+}
+
+/// image.json: what the image is and what it was made of.
+#[derive(Serialize)]
+struct Manifest<'a> {
+    kernel: &'a str,
+    release: &'a str,
+    vmlinux: Part,
+    initrd: Part,
+    initrd_plain_bytes: usize,
+    packages: Vec<&'a Package>,
+    modules: Vec<&'a str>,
+    lab_guest: Part,
+    hooks: Vec<(&'a str, String)>,
+}
+
+#[derive(Serialize)]
+struct Part {
+    bytes: u64,
+    sha256: String,
+}
+
+impl Part {
+    fn of(path: &Path) -> Result<Self> {
+        let bytes = fs::metadata(path).with_context(|| format!("look at {}", path.display()))?.len();
+        Ok(Self { bytes, sha256: digest::of_file(path)? })
+    }
+}
+
+/// The image's directory: found, or made.
+pub(crate) fn make(checkout: &Checkout, kernel: &str, tools: bool) -> Result<PathBuf> {
+    let images = Images::read(&checkout.root.join("tests/lab/images.toml"))?;
+    let source = images.kernel(kernel)?;
+    let lab_guest = cross::build(checkout, "guest", &["lab-guest".to_owned()])?.remove(0);
+    let _lock = checkout.lock_cache()?;
+    let inputs = Inputs {
+        kernel: debian::find(checkout, source)?,
+        busybox: debian::find(checkout, &images.busybox)?,
+        tools: tools.then(|| debian::find(checkout, &images.tools)).transpose()?,
+        lab_guest,
+        hooks: hooks(&checkout.root.join(HOOKS))?,
+    };
+    let dir = checkout.cache.join("images").join(format!("{kernel}-{}", &key(&inputs)?[..32]));
+    make_directory(&dir, |fresh| write(checkout, kernel, &inputs, fresh))?;
+    Ok(dir)
+}
+
+/// Of every input, and of the program that puts them together.
+fn key(inputs: &Inputs) -> Result<String> {
+    let own = std::env::current_exe().context("find this program")?;
+    let mut parts = vec![digest::of_file(&own)?, digest::of_file(&inputs.lab_guest)?];
+    parts.extend(inputs.packages().map(|package| format!("{} {}", package.name, package.sha256)));
+    parts.extend(inputs.hooks.iter().map(|(path, content)| format!("{path} {}", digest::of_bytes(content))));
+    Ok(digest::of_bytes(parts.join("\n").as_bytes()))
+}
+
+impl Inputs {
+    fn packages(&self) -> impl Iterator<Item = &Package> {
+        let sources = [Some(&self.kernel), Some(&self.busybox), self.tools.as_ref()];
+        sources.into_iter().flatten().flat_map(|found| &found.packages)
+    }
+}
+
+fn hooks(dir: &Path) -> Result<Vec<(String, Vec<u8>)>> {
+    let mut hooks = Vec::new();
+    for moment in HOOK_MOMENTS {
+        let Ok(entries) = fs::read_dir(dir.join(moment)) else { continue };
+        for entry in entries {
+            let entry = entry?;
+            let path = format!("etc/lparkit/hooks.d/{moment}/{}", entry.file_name().to_string_lossy());
+            hooks.push((path, fs::read(entry.path()).with_context(|| format!("read {}", entry.path().display()))?));
+        }
+    }
+    hooks.sort();
+    Ok(hooks)
+}
+
+fn write(checkout: &Checkout, name: &str, inputs: &Inputs, dir: &Path) -> Result<()> {
+    let kernel = kernel::unpacked(checkout, &inputs.kernel)?;
+    let archive = cpio::archive(&tree(checkout, inputs, &kernel)?);
+    let (vmlinux, initrd) = (dir.join("vmlinux"), dir.join("initrd"));
+    fs::hard_link(&kernel.vmlinux, &vmlinux).context("link vmlinux")?;
+    compress(&archive, &initrd)?;
+    let manifest = Manifest {
+        kernel: name,
+        release: inputs.kernel.release.as_deref().unwrap_or_default(),
+        vmlinux: Part::of(&vmlinux)?,
+        initrd: Part::of(&initrd)?,
+        initrd_plain_bytes: archive.len(),
+        packages: inputs.packages().collect(),
+        modules: kernel.modules.iter().map(|(name, _)| name.as_str()).collect(),
+        lab_guest: Part::of(&inputs.lab_guest)?,
+        hooks: inputs.hooks.iter().map(|(path, content)| (path.as_str(), digest::of_bytes(content))).collect(),
+    };
+    fs::write(dir.join("image.json"), serde_json::to_vec_pretty(&manifest)?).context("write image.json")
+}
+
+/// Without a time and a name in the header, so that the bytes depend on the archive alone.
+fn compress(archive: &[u8], to: &Path) -> Result<()> {
+    let file = File::create(to).with_context(|| format!("write {}", to.display()))?;
+    let mut gzip = GzBuilder::new().mtime(0).write(file, Compression::new(6));
+    gzip.write_all(archive).and_then(|()| gzip.finish()).with_context(|| format!("write {}", to.display()))?;
+    Ok(())
+}
+
+fn tree(checkout: &Checkout, inputs: &Inputs, kernel: &Kernel) -> Result<Tree> {
+    let mut tree = Tree::default();
+    for dir in ["dev", "disk", "proc", "root", "run", "sys", "tmp", "usr/lib64", "var/log"] {
+        tree.directory(dir);
+    }
+    for (path, target) in [
+        ("bin", "usr/bin"),
+        ("sbin", "usr/bin"),
+        ("usr/sbin", "bin"),
+        ("lib", "usr/lib"),
+        ("lib64", "usr/lib64"),
+        ("etc/mtab", "/proc/mounts"),
+        ("usr/bin/lab-guest", "/init"),
+        ("var/lock", "/run/lock"),
+        ("var/run", "/run"),
+    ] {
+        tree.link(path, target);
+    }
+    // The first process has these open before it can mount a devtmpfs.
+    tree.character_device("dev/console", 5, 1);
+    tree.character_device("dev/null", 1, 3);
+    tree.file("etc/passwd", 0o644, "root:x:0:0:root:/root:/bin/sh\n");
+    tree.file("etc/group", 0o644, "root:x:0:\n");
+    let init = fs::read(&inputs.lab_guest).with_context(|| format!("read {}", inputs.lab_guest.display()))?;
+    tree.file("init", 0o755, init);
+    let deb = |package: &Package| checkout.cache.join(&package.file);
+    for package in &inputs.busybox.packages {
+        userland::add_busybox(&mut tree, &deb(package))?;
+    }
+    for package in inputs.tools.iter().flat_map(|found| &found.packages) {
+        userland::add_programs(&mut tree, &deb(package))?;
+    }
+    let mut order = String::new();
+    for (name, content) in &kernel.modules {
+        tree.file(&format!("usr/lib/modules/{name}.ko"), 0o644, content.as_slice());
+        order.push_str(&format!("/usr/lib/modules/{name}.ko\n"));
+    }
+    tree.file("usr/lib/modules/order", 0o644, order);
+    for moment in HOOK_MOMENTS {
+        tree.directory(&format!("etc/lparkit/hooks.d/{moment}"));
+    }
+    for (path, content) in &inputs.hooks {
+        tree.file(path, 0o755, content.as_slice());
+    }
+    Ok(tree)
+}

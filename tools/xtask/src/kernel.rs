@@ -1,0 +1,83 @@
+//! What the guest needs of Debian's kernel packages, unpacked once: `vmlinux` (an ELF file, as QEMU wants it), the modules,
+//! and the order in which they are loaded.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use liblzma::read::XzDecoder;
+
+use crate::checkout::{Checkout, make_directory};
+use crate::debian::{self, Found};
+use crate::digest;
+use crate::modules::{self, Modules};
+
+/// Changes when the content of this directory does.
+const FORMAT: &str = "kernel 1";
+
+/// An unpacked kernel.
+#[derive(Debug)]
+pub(crate) struct Kernel {
+    pub(crate) vmlinux: PathBuf,
+    /// Names and contents, in the order in which they are loaded.
+    pub(crate) modules: Vec<(String, Vec<u8>)>,
+}
+
+/// Unpacks it, or finds it unpacked.
+pub(crate) fn unpacked(checkout: &Checkout, found: &Found) -> Result<Kernel> {
+    let inputs: Vec<_> = found.packages.iter().map(|package| package.sha256.as_str()).collect();
+    let key = digest::of_bytes([&[FORMAT], modules::WANTED, &inputs].concat().join(" ").as_bytes());
+    let dir = checkout.cache.join("kernels").join(key);
+    make_directory(&dir, |fresh| unpack(checkout, found, fresh))?;
+    let order = fs::read_to_string(dir.join("order")).context("read the order of modules")?;
+    let read =
+        |name: &str| fs::read(dir.join(name)).with_context(|| format!("read module {name} in {}", dir.display()));
+    let modules = order.lines().map(|name| Ok((name.to_owned(), read(name)?))).collect::<Result<_>>()?;
+    Ok(Kernel { vmlinux: dir.join("vmlinux"), modules })
+}
+
+fn unpack(checkout: &Checkout, found: &Found, into: &Path) -> Result<()> {
+    let mut all = Modules::new();
+    let mut kernel = None;
+    for package in &found.packages {
+        eprintln!("xtask: unpack {}", package.name);
+        let deb = checkout.cache.join(&package.file);
+        // Once more: the cache may be old, and what comes out of it runs.
+        ensure!(digest::of_file(&deb)? == package.sha256, "{} has changed; remove it", deb.display());
+        debian::each_file(&deb, |file| {
+            if let Some(name) = modules::name(file.path) {
+                all.insert(name, plain(file.path, file.content)?);
+            } else if is_kernel(file.path) && file.is_file {
+                kernel = Some(file.content.to_vec());
+            }
+            Ok(())
+        })?;
+    }
+    let kernel = kernel.context("no vmlinux in the kernel's packages")?;
+    ensure!(kernel.starts_with(b"\x7fELF"), "the kernel is no ELF file");
+    fs::write(into.join("vmlinux"), kernel).context("write vmlinux")?;
+    let depends: BTreeMap<&str, Vec<String>> =
+        all.iter().map(|(name, module)| (name.as_str(), modules::depends(module))).collect();
+    let order = modules::in_order(modules::WANTED, |name| depends.get(name).cloned());
+    for name in &order {
+        fs::write(into.join(name), &all[name]).with_context(|| format!("write module {name}"))?;
+    }
+    fs::write(into.join("order"), order.join("\n")).context("write the order of modules")
+}
+
+/// `boot/vmlinux-RELEASE`; in newer packages `usr/lib/modules/RELEASE/vmlinuz`, which is no more compressed than the other.
+fn is_kernel(path: &str) -> bool {
+    path.starts_with("boot/vmlinux-") || (path.starts_with("usr/lib/modules/") && path.ends_with("/vmlinuz"))
+}
+
+/// Debian 13's modules are compressed; the guest loads plain ones, without another program.
+fn plain(path: &str, content: &[u8]) -> Result<Vec<u8>> {
+    if !path.ends_with(".xz") {
+        return Ok(content.to_vec());
+    }
+    let mut plain = Vec::new();
+    XzDecoder::new(content).read_to_end(&mut plain).with_context(|| format!("decompress {path}"))?;
+    Ok(plain)
+}

@@ -1,0 +1,53 @@
+//! Commands for developers of lparkit: `cargo xtask cross`, `cargo xtask guest-image`.
+//!
+//! Both print paths on standard output and what they do on standard error. Everything is kept in the cache directory that
+//! `tests/debian/cache` prints, under names made of what went in, so that a second call has nothing to do.
+
+mod checkout;
+mod cli;
+mod cpio;
+mod cross;
+mod debian;
+mod digest;
+mod guest_image;
+mod images;
+mod kernel;
+mod modules;
+mod program;
+mod tree;
+mod userland;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser;
+
+use checkout::Checkout;
+use cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    match run(&Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: &Command) -> Result<()> {
+    let checkout = Checkout::find()?;
+    match command {
+        Command::Cross { release, packages } => {
+            let packages = if packages.is_empty() { vec!["lab-guest".to_owned()] } else { packages.clone() };
+            let profile = if *release { "release" } else { "dev" };
+            for path in cross::build(&checkout, profile, &packages)? {
+                println!("{}", path.display());
+            }
+        }
+        Command::GuestImage { kernel, tools } => {
+            println!("{}", guest_image::make(&checkout, kernel, *tools)?.display());
+        }
+    }
+    Ok(())
+}
