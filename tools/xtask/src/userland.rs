@@ -30,9 +30,9 @@ pub(crate) fn add_busybox(tree: &mut Tree, deb: &Path) -> Result<()> {
 /// The names of the applets: a sorted list in the program, each with a zero byte, an empty one at the end
 /// (busybox, include/applet_tables.h). Reading it needs no emulator.
 fn applets(program: &[u8]) -> Option<Vec<String>> {
-    const BEGIN: &[u8] = b"\0[\0[[\0";
+    const BEGIN: &[u8] = b"[\0[[\0";
     let at = program.windows(BEGIN.len()).position(|window| window == BEGIN)?;
-    let names = program[at + 1..].split(|byte| *byte == 0).take_while(|name| !name.is_empty());
+    let names = program[at..].split(|byte| *byte == 0).take_while(|name| !name.is_empty());
     let names: Vec<String> = names.map(|name| String::from_utf8_lossy(name).into_owned()).collect();
     let good = |name: &String| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"[_-.".contains(&byte));
     (names.len() > 50 && names.is_sorted() && names.iter().all(good)).then_some(names)
