@@ -28,6 +28,11 @@ pub(crate) enum Command {
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         argv: Vec<String>,
     },
+    /// Loads kernel modules.
+    Modules {
+        /// Their paths, one a line, in an order in which they can be loaded.
+        list: PathBuf,
+    },
     /// Makes load for ever and writes into a file how it goes.
     Load {
         #[command(subcommand)]

@@ -6,25 +6,28 @@
 
 mod adapters;
 mod children;
+pub(crate) mod modules;
 mod mounts;
 mod ofdt;
 mod personality;
 
-use std::ffi::CString;
-use std::fs::{self, File};
+use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
-use nix::kmod::{ModuleInitFlags, finit_module};
+use anyhow::Result;
 use nix::sys::reboot::{RebootMode, reboot};
 
 use children::{Children, End};
 use personality::Personality;
 
-/// Modules in the order in which they can be loaded, one path a line; the image's maker has sorted them.
-const MODULES: &str = "/usr/lib/modules/order";
+/// Modules in the order in which they can be loaded, one path a line: the image's maker has sorted them. It takes seconds under
+/// TCG to load all, so that only those are waited for that the guest's start needs; a disk's where there is a disk.
+const MODULES_BOOT: &str = "/usr/lib/modules/boot";
+const MODULES_DISK: &str = "/usr/lib/modules/disk";
+const MODULES_LATE: &str = "/usr/lib/modules/late";
 
 /// How long a disk may take to appear after its adapter.
 const DISK_DEADLINE: Duration = Duration::from_secs(20);
@@ -32,7 +35,7 @@ const DISK_DEADLINE: Duration = Duration::from_secs(20);
 /// Never returns.
 pub(crate) fn run() -> ! {
     told("mount the kernel's filesystems", mounts::kernel());
-    told("load modules", load_modules());
+    told("load modules", modules::load_all(Path::new(MODULES_BOOT)));
     let personality = match fs::read_to_string("/proc/cmdline") {
         Ok(line) => personality::parse(&line),
         Err(error) => {
@@ -49,6 +52,9 @@ pub(crate) fn run() -> ! {
     told("write the device tree", ofdt::write_all(&personality));
     told("set up the network", adapters::set_up(&personality));
     told("mount the disk", mount_disk());
+    // Not waited for; reaped with all others.
+    let late = Command::new("/init").args(["modules", MODULES_LATE]).spawn().map(drop);
+    told("load more modules", late.map_err(Into::into));
     let end = Children::begin().keep_running();
     mounts::end();
     let mode = match end {
@@ -68,30 +74,24 @@ fn told(operation: &str, result: Result<()>) {
     }
 }
 
-fn load_modules() -> Result<()> {
-    let order = fs::read_to_string(MODULES).with_context(|| format!("read {MODULES}"))?;
-    for path in order.lines() {
-        told("load a module", load_module(path));
-    }
-    Ok(())
-}
-
-fn load_module(path: &str) -> Result<()> {
-    let file = File::open(path).with_context(|| format!("open {path}"))?;
-    finit_module(&file, &CString::default(), ModuleInitFlags::empty()).with_context(|| format!("load {path}"))
-}
-
 /// Only where there is an adapter that can have one: the kernel finds disks in its own time.
 fn mount_disk() -> Result<()> {
-    let vscsi = fs::read_dir("/sys/bus/vio/drivers/ibmvscsi")
-        .is_ok_and(|entries| entries.flatten().any(|entry| entry.file_name().as_encoded_bytes().starts_with(b"7")));
-    if !vscsi {
+    if !has_disk_adapter() {
         return Ok(());
     }
+    modules::load_all(Path::new(MODULES_DISK))?;
     let begun = Instant::now();
     while !Path::new("/dev/sda").exists() {
         anyhow::ensure!(begun.elapsed() < DISK_DEADLINE, "no /dev/sda within {} s", DISK_DEADLINE.as_secs());
         thread::sleep(Duration::from_millis(10));
     }
     mounts::disk()
+}
+
+/// The vio bus names its devices by unit address; their type is in a file.
+fn has_disk_adapter() -> bool {
+    let Ok(devices) = fs::read_dir("/sys/bus/vio/devices") else { return false };
+    devices
+        .flatten()
+        .any(|device| fs::read_to_string(device.path().join("name")).is_ok_and(|name| name.trim() == "v-scsi"))
 }

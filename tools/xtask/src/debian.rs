@@ -174,8 +174,8 @@ fn current_release(checkout: &Checkout, suite: &str) -> Result<String> {
 
 fn release_in(paragraph: &str) -> Option<String> {
     let depends = paragraph.lines().find_map(|line| line.strip_prefix("Depends:"))?;
-    let names = depends.split([',', '|']).filter_map(|word| word.split_whitespace().next());
-    names.filter_map(|name| name.strip_prefix("linux-image-")).next().map(str::to_owned)
+    let mut names = depends.split([',', '|']).filter_map(|word| word.split_whitespace().next());
+    names.find_map(|name| name.strip_prefix("linux-image-")).map(str::to_owned)
 }
 
 /// The suite of this machine.
@@ -203,12 +203,12 @@ pub(crate) fn each_file(deb: &Path, mut take: impl FnMut(&File<'_>) -> Result<()
         let path = entry.path()?.to_string_lossy().trim_start_matches("./").to_owned();
         let link = entry.link_name()?.map(|target| target.to_string_lossy().into_owned());
         let mode = entry.header().mode()?;
-        let is_file = entry.header().entry_type().is_file();
+        let regular = entry.header().entry_type().is_file();
         let mut content = Vec::new();
-        if is_file {
+        if regular {
             entry.read_to_end(&mut content).with_context(|| format!("read {path} of {}", deb.display()))?;
         }
-        take(&File { path: &path, link: link.as_deref(), mode, is_file, content: &content })?;
+        take(&File { path: &path, link: link.as_deref(), mode, regular, content: &content })?;
     }
     let status = unpacker.wait()?;
     ensure!(status.success(), "dpkg-deb --fsys-tarfile {}: {status}", deb.display());
@@ -220,7 +220,7 @@ pub(crate) struct File<'a> {
     pub(crate) path: &'a str,
     pub(crate) link: Option<&'a str>,
     pub(crate) mode: u32,
-    pub(crate) is_file: bool,
+    pub(crate) regular: bool,
     pub(crate) content: &'a [u8],
 }
 

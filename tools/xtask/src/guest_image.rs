@@ -11,9 +11,9 @@ use serde::Serialize;
 use crate::checkout::{Checkout, make_directory};
 use crate::debian::{self, Found, Package};
 use crate::images::Images;
-use crate::kernel::{self, Kernel};
+use crate::kernel::{self, Kernel, Module};
 use crate::tree::Tree;
-use crate::{cpio, cross, digest, userland};
+use crate::{cpio, cross, digest, modules, userland};
 
 /// Directories of hooks, beside lab-guest's sources; the guest has them below /etc/lparkit.
 const HOOKS: &str = "tools/lab-guest/hooks";
@@ -117,7 +117,7 @@ fn write(checkout: &Checkout, name: &str, inputs: &Inputs, dir: &Path) -> Result
         initrd: Part::of(&initrd)?,
         initrd_plain_bytes: archive.len(),
         packages: inputs.packages().collect(),
-        modules: kernel.modules.iter().map(|(name, _)| name.as_str()).collect(),
+        modules: kernel.modules.iter().map(|module| module.name.as_str()).collect(),
         lab_guest: Part::of(&inputs.lab_guest)?,
         hooks: inputs.hooks.iter().map(|(path, content)| (path.as_str(), digest::of_bytes(content))).collect(),
     };
@@ -164,12 +164,14 @@ fn tree(checkout: &Checkout, inputs: &Inputs, kernel: &Kernel) -> Result<Tree> {
     for package in inputs.tools.iter().flat_map(|found| &found.packages) {
         userland::add_programs(&mut tree, &deb(package))?;
     }
-    let mut order = String::new();
-    for (name, content) in &kernel.modules {
-        tree.file(&format!("usr/lib/modules/{name}.ko"), 0o644, content.as_slice());
-        order.push_str(&format!("/usr/lib/modules/{name}.ko\n"));
+    for (moment, _) in modules::WANTED {
+        let paths = kernel.modules.iter().filter(|module| module.moment == moment);
+        let list: String = paths.map(|module| format!("/usr/lib/modules/{}.ko\n", module.name)).collect();
+        tree.file(&format!("usr/lib/modules/{moment}"), 0o644, list);
     }
-    tree.file("usr/lib/modules/order", 0o644, order);
+    for Module { name, content, .. } in &kernel.modules {
+        tree.file(&format!("usr/lib/modules/{name}.ko"), 0o644, content.as_slice());
+    }
     for moment in HOOK_MOMENTS {
         tree.directory(&format!("etc/lparkit/hooks.d/{moment}"));
     }

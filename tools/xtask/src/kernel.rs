@@ -15,26 +15,40 @@ use crate::digest;
 use crate::modules::{self, Modules};
 
 /// Changes when the content of this directory does.
-const FORMAT: &str = "kernel 1";
+const FORMAT: &str = "kernel 2";
 
 /// An unpacked kernel.
 #[derive(Debug)]
 pub(crate) struct Kernel {
     pub(crate) vmlinux: PathBuf,
-    /// Names and contents, in the order in which they are loaded.
-    pub(crate) modules: Vec<(String, Vec<u8>)>,
+    pub(crate) modules: Vec<Module>,
+}
+
+/// A module; they are in the order in which they can be loaded.
+#[derive(Debug)]
+pub(crate) struct Module {
+    pub(crate) name: String,
+    /// When it is loaded: a name of [`modules::WANTED`].
+    pub(crate) moment: &'static str,
+    pub(crate) content: Vec<u8>,
 }
 
 /// Unpacks it, or finds it unpacked.
 pub(crate) fn unpacked(checkout: &Checkout, found: &Found) -> Result<Kernel> {
     let inputs: Vec<_> = found.packages.iter().map(|package| package.sha256.as_str()).collect();
-    let key = digest::of_bytes([&[FORMAT], modules::WANTED, &inputs].concat().join(" ").as_bytes());
+    let wanted = modules::WANTED.map(|(moment, names)| format!("{moment} {}", names.join(" "))).join(" ");
+    let key = digest::of_bytes([&[FORMAT, &wanted], &inputs[..]].concat().join(" ").as_bytes());
     let dir = checkout.cache.join("kernels").join(key);
     make_directory(&dir, |fresh| unpack(checkout, found, fresh))?;
-    let order = fs::read_to_string(dir.join("order")).context("read the order of modules")?;
-    let read =
-        |name: &str| fs::read(dir.join(name)).with_context(|| format!("read module {name} in {}", dir.display()));
-    let modules = order.lines().map(|name| Ok((name.to_owned(), read(name)?))).collect::<Result<_>>()?;
+    let mut modules = Vec::new();
+    for (moment, _) in modules::WANTED {
+        let list = dir.join(moment);
+        for name in fs::read_to_string(&list).with_context(|| format!("read {}", list.display()))?.lines() {
+            let path = dir.join(format!("{name}.ko"));
+            let content = fs::read(&path).with_context(|| format!("read {}", path.display()))?;
+            modules.push(Module { name: name.to_owned(), moment, content });
+        }
+    }
     Ok(Kernel { vmlinux: dir.join("vmlinux"), modules })
 }
 
@@ -49,7 +63,7 @@ fn unpack(checkout: &Checkout, found: &Found, into: &Path) -> Result<()> {
         debian::each_file(&deb, |file| {
             if let Some(name) = modules::name(file.path) {
                 all.insert(name, plain(file.path, file.content)?);
-            } else if is_kernel(file.path) && file.is_file {
+            } else if is_kernel(file.path) && file.regular {
                 kernel = Some(file.content.to_vec());
             }
             Ok(())
@@ -60,11 +74,16 @@ fn unpack(checkout: &Checkout, found: &Found, into: &Path) -> Result<()> {
     fs::write(into.join("vmlinux"), kernel).context("write vmlinux")?;
     let depends: BTreeMap<&str, Vec<String>> =
         all.iter().map(|(name, module)| (name.as_str(), modules::depends(module))).collect();
-    let order = modules::in_order(modules::WANTED, |name| depends.get(name).cloned());
-    for name in &order {
-        fs::write(into.join(name), &all[name]).with_context(|| format!("write module {name}"))?;
+    let mut done = Vec::new();
+    for (moment, wanted) in modules::WANTED {
+        let order = modules::in_order(wanted, &done, |name| depends.get(name).cloned());
+        for name in &order {
+            fs::write(into.join(format!("{name}.ko")), &all[name]).with_context(|| format!("write module {name}"))?;
+        }
+        fs::write(into.join(moment), order.join("\n")).context("write an order of modules")?;
+        done.extend(order);
     }
-    fs::write(into.join("order"), order.join("\n")).context("write the order of modules")
+    Ok(())
 }
 
 /// `boot/vmlinux-RELEASE`; in newer packages `usr/lib/modules/RELEASE/vmlinuz`, which is no more compressed than the other.
@@ -74,7 +93,7 @@ fn is_kernel(path: &str) -> bool {
 
 /// Debian 13's modules are compressed; the guest loads plain ones, without another program.
 fn plain(path: &str, content: &[u8]) -> Result<Vec<u8>> {
-    if !path.ends_with(".xz") {
+    if path.strip_suffix(".xz").is_none() {
         return Ok(content.to_vec());
     }
     let mut plain = Vec::new();

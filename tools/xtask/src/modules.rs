@@ -4,17 +4,11 @@
 
 use std::collections::BTreeMap;
 
-/// What the guest loads at its start. A name that a kernel has not as a module (built in, not made yet) is left out.
-pub(crate) const WANTED: &[&str] = &[
-    "pseries_rng",    // random numbers at boot
-    "ibmveth",        // l-lan adapters
-    "ibmvscsi",       // the disk's adapter
-    "sd_mod",         // the disk
-    "crc32c_generic", // ext4 asks the crypto interface for it
-    "ext4",           // the disk's filesystem
-    "bonding",        // the articles' EtherChannel
-    "8021q",          // VLANs on it
-    "rpadlpar_io",    // DLPAR of slots
+/// What the guest loads, and when. A name that a kernel has not as a module (built in, not made yet) is left out.
+pub(crate) const WANTED: [(&str, &[&str]); 3] = [
+    ("boot", &["pseries_rng", "ibmveth"]), // random numbers; l-lan adapters
+    ("disk", &["ibmvscsi", "sd_mod", "crc32c_generic", "ext4"]), // adapter, disk, what ext4 asks the crypto interface for
+    ("late", &["rpadlpar_io", "bonding", "8021q"]),              // DLPAR of slots; EtherChannel and VLANs on it
 ];
 
 /// Modules by name, as the kernel writes it: with `_`, never `-`.
@@ -27,13 +21,17 @@ pub(crate) fn name(path: &str) -> Option<String> {
     Some(stem.replace('-', "_"))
 }
 
-/// The wanted ones and what they depend on, each after its dependencies.
-pub(crate) fn in_order(wanted: &[&str], depends_of: impl Fn(&str) -> Option<Vec<String>>) -> Vec<String> {
-    let mut order = Vec::new();
+/// The wanted ones and what they depend on, each after its dependencies, without those of `before`.
+pub(crate) fn in_order(
+    wanted: &[&str],
+    before: &[String],
+    depends_of: impl Fn(&str) -> Option<Vec<String>>,
+) -> Vec<String> {
+    let mut order = before.to_vec();
     for name in wanted {
         add(name, &depends_of, &mut Vec::new(), &mut order);
     }
-    order
+    order.split_off(before.len())
 }
 
 fn add(

@@ -14,7 +14,7 @@ const LIBRARIES: [&str; 2] = ["usr/lib/powerpc64le-linux-gnu/", "usr/lib64/"];
 pub(crate) fn add_busybox(tree: &mut Tree, deb: &Path) -> Result<()> {
     let mut program = Vec::new();
     debian::each_file(deb, |file| {
-        if file.is_file && usr_merged(file.path) == "usr/bin/busybox" {
+        if file.regular && usr_merged(file.path) == "usr/bin/busybox" {
             program = file.content.to_vec();
         }
         Ok(())
@@ -46,8 +46,8 @@ pub(crate) fn add_programs(tree: &mut Tree, deb: &Path) -> Result<()> {
             return Ok(());
         }
         match file.link {
-            Some(target) if !file.is_file => tree.link(&path, target),
-            _ if file.is_file => tree.file(&path, file.mode & 0o755, file.content.to_vec()),
+            Some(target) if !file.regular => tree.link(&path, target),
+            _ if file.regular => tree.file(&path, file.mode & 0o755, file.content.to_vec()),
             _ => {}
         }
         Ok(())

@@ -62,7 +62,7 @@ impl Children {
     pub(crate) fn keep_running(mut self) -> End {
         let set: SigSet =
             [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGUSR1, Signal::SIGUSR2].into_iter().collect();
-        // Blocked first, so that no signal falls between; children get an empty mask from std.
+        // Blocked first, so that no signal falls between. Children inherit the mask; `main` clears theirs.
         if let Err(error) = set.thread_block() {
             eprintln!("init: block signals: {error}");
         }

@@ -105,11 +105,16 @@ pub(crate) fn properties(of: &Personality) -> Vec<Property> {
     all
 }
 
-/// As `U8286.41A.2166666-V3-C4-T1`: system, virtual adapter of partition 3, slot 4, port 1.
+/// As `U8286.41A.2166666-V3-C4-T1`: system, virtual adapter of partition 3, slot 4, port 1. PowerVM has the slot in the last
+/// digits of the unit address. QEMU takes the interrupt from the digits before those, so that there may be the slot: 30004000.
 fn location_code(of: &Personality, unit: u32) -> Option<String> {
     let (kind, model) = of.system.as_deref()?.strip_prefix("IBM,")?.split_once('-')?;
     let (serial, id) = (of.serial.as_deref()?, of.id?);
-    Some(format!("U{kind}.{model}.{serial}-V{id}-C{}-T1", unit & 0xffff))
+    let slot = match unit & 0xfff {
+        0 => (unit >> 12) & 0xfff,
+        low => low,
+    };
+    Some(format!("U{kind}.{model}.{serial}-V{id}-C{slot}-T1"))
 }
 
 #[cfg(test)]
@@ -117,7 +122,7 @@ mod tests {
     use super::*;
 
     const LINE: &str = "console=hvc0 quiet lparlab.name=lpar1 lparlab.id=3 lparlab.uuid=u-1 lparlab.migratable=1 \
-                        lparlab.system=IBM,8286-41A lparlab.serial=2166666 lparlab.mgmt=30000004 lparlab.lan=30000005 \
+                        lparlab.system=IBM,8286-41A lparlab.serial=2166666 lparlab.mgmt=30000004 lparlab.lan=30005000 \
                         lparlab.lan_address=10.77.0.3/24\n";
 
     #[test]
@@ -130,7 +135,7 @@ mod tests {
             system: Some("IBM,8286-41A".into()),
             serial: Some("2166666".into()),
             management: Some(0x3000_0004),
-            lan: Some(0x3000_0005),
+            lan: Some(0x3000_5000),
             lan_address: Some("10.77.0.3/24".into()),
             complaints: vec![],
         };
@@ -160,7 +165,7 @@ mod tests {
             (Node::Root, "model", "IBM,8286-41A\0"),
             (Node::Root, "system-id", "IBM,022166666\0"),
             (Node::Adapter(0x3000_0004), "ibm,loc-code", "U8286.41A.2166666-V3-C4-T1\0"),
-            (Node::Adapter(0x3000_0005), "ibm,loc-code", "U8286.41A.2166666-V3-C5-T1\0"),
+            (Node::Adapter(0x3000_5000), "ibm,loc-code", "U8286.41A.2166666-V3-C5-T1\0"),
         ];
         assert_eq!(shown, expected.map(|(node, name, value)| (node, name, value.to_owned())));
         assert!(properties(&Personality::default()).is_empty());
