@@ -97,10 +97,15 @@ mod tests {
             let (_, depends) = table.iter().find(|(known, _)| *known == name)?;
             Some(depends.split_whitespace().map(str::to_owned).collect())
         };
-        for (wanted, expected) in
-            [(vec!["a"], "d b c a"), (vec!["c", "a", "d"], "d c b a"), (vec!["absent", "d"], "d"), (vec!["e"], "f e")]
-        {
-            assert_eq!(in_order(&wanted, depends_of).join(" "), expected);
+        for (wanted, before, expected) in [
+            (vec!["a"], "", "d b c a"),
+            (vec!["a"], "d", "b c a"),
+            (vec!["c", "a", "d"], "", "d c b a"),
+            (vec!["absent", "d"], "", "d"),
+            (vec!["e"], "", "f e"),
+        ] {
+            let before: Vec<String> = before.split_whitespace().map(str::to_owned).collect();
+            assert_eq!(in_order(&wanted, &before, depends_of).join(" "), expected);
         }
     }
 }

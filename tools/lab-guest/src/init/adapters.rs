@@ -10,23 +10,28 @@ use super::personality::Personality;
 
 /// Loopback and what the personality names.
 pub(crate) fn set_up(personality: &Personality) -> Result<()> {
-    // An address that waits for duplicates to answer is a second's delay, in a network where the lab gave out all addresses.
-    for (setting, value) in [("accept_dad", "0"), ("dad_transmits", "0"), ("accept_ra", "0")] {
-        let path = format!("/proc/sys/net/ipv6/conf/default/{setting}");
-        fs::write(&path, value).with_context(|| format!("write {path}"))?;
-    }
     ip(&["link", "set", "lo", "up"])?;
     if let Some(unit) = personality.management {
-        ip(&["link", "set", &interface(unit)?, "up"])?;
+        bring_up(&interface(unit)?)?;
     }
     if let Some(unit) = personality.lan {
         let name = interface(unit)?;
         if let Some(address) = &personality.lan_address {
             ip(&["address", "add", address, "dev", &name])?;
         }
-        ip(&["link", "set", &name, "up"])?;
+        bring_up(&name)?;
     }
     Ok(())
+}
+
+/// With its link-local address at once, and no other IPv6 address: an address that waits for a duplicate to answer is a second's
+/// delay, in a network where the lab gave out all addresses.
+fn bring_up(name: &str) -> Result<()> {
+    for (setting, value) in [("accept_dad", "0"), ("dad_transmits", "0"), ("accept_ra", "0")] {
+        let path = format!("/proc/sys/net/ipv6/conf/{name}/{setting}");
+        fs::write(&path, value).with_context(|| format!("write {path}"))?;
+    }
+    ip(&["link", "set", name, "up"])
 }
 
 fn interface(unit: u32) -> Result<String> {
