@@ -78,7 +78,7 @@ pub(crate) fn make(checkout: &Checkout, kernel: &str, tools: bool) -> Result<Pat
 fn key(inputs: &Inputs) -> Result<String> {
     let own = std::env::current_exe().context("find this program")?;
     let mut parts = vec![digest::of_file(&own)?, digest::of_file(&inputs.lab_guest)?];
-    parts.extend(inputs.packages().map(|package| format!("{} {}", package.name, package.sha256)));
+    parts.extend(inputs.packages().map(|package| format!("{} {} {}", package.name, package.sha256, package.pinned)));
     parts.extend(inputs.hooks.iter().map(|(path, content)| format!("{path} {}", digest::of_bytes(content))));
     Ok(digest::of_bytes(parts.join("\n").as_bytes()))
 }
