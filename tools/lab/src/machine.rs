@@ -13,14 +13,18 @@ use std::str::FromStr;
 /// Size of a logical memory block of QEMU's pseries: `SPAPR_MEMORY_BLOCK_SIZE`, 256 MiB. Memory comes in multiples of it.
 pub const MEMORY_BLOCK_MIB: u32 = 256;
 
-/// Unit address of the operator's console, hvc0: the kernel numbers terminals by address.
-pub const CONSOLE_UNIT_ADDRESS: u32 = 0x3000_0000;
+/// Unit address of the operator's console, hvc0: QEMU names the terminal with the lowest one to the kernel as its console.
+/// 0x71000000 is the NVRAM's.
+pub const CONSOLE_UNIT_ADDRESS: u32 = 0x7100_0001;
 
 /// Unit address of the test channel, hvc1.
-pub const CHANNEL_UNIT_ADDRESS: u32 = 0x3000_0001;
+pub const CHANNEL_UNIT_ADDRESS: u32 = 0x7100_0002;
 
 /// Unit address of the disk's adapter.
-pub const DISK_UNIT_ADDRESS: u32 = 0x3000_0003;
+pub const DISK_UNIT_ADDRESS: u32 = 0x7100_0003;
+
+/// Unit address of the NVRAM, which every pseries machine has.
+const NVRAM_UNIT_ADDRESS: u32 = 0x7100_0000;
 
 /// Longest path of a unix socket: `sun_path` has 108 bytes, the last is NUL (unix(7)).
 pub const SOCKET_PATH_MAX_BYTES: usize = 107;
@@ -42,6 +46,16 @@ pub enum MachineError {
         found: u32,
         /// What is allowed.
         bound: String,
+    },
+    /// An adapter in a slot that QEMU cannot give it.
+    #[error(
+        "machine {name}: unit address {unit_address:#x} has no interrupt of its own; of the addresses from 0x30000000 on QEMU tells apart those whose fourth digit from the right differs, as 0x30000004 and 0x30001005"
+    )]
+    UnitAddress {
+        /// The machine's name.
+        name: String,
+        /// The adapter's.
+        unit_address: u32,
     },
     /// A path that does not fit into a socket's address.
     #[error("machine {name}: the path of socket {path} has {length} bytes, more than {SOCKET_PATH_MAX_BYTES}; choose a shorter directory", path = path.display())]
@@ -100,16 +114,17 @@ pub struct MacAddress(pub [u8; 6]);
 impl MacAddress {
     /// The link-local address that a kernel with `addr_gen_mode` eui64 derives from it (RFC 4291, appendix A).
     pub fn link_local(self) -> Ipv6Addr {
-        let [a, b, c, d, e, f] = self.0;
+        let mac = self.0;
         let pair = |high, low| u16::from_be_bytes([high, low]);
-        Ipv6Addr::new(0xfe80, 0, 0, 0, pair(a ^ 0x02, b), pair(c, 0xff), pair(0xfe, d), pair(e, f))
+        let (vendor, middle) = (pair(mac[0] ^ 0x02, mac[1]), pair(mac[2], 0xff));
+        Ipv6Addr::new(0xfe80, 0, 0, 0, vendor, middle, pair(0xfe, mac[3]), pair(mac[4], mac[5]))
     }
 }
 
 impl fmt::Display for MacAddress {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d, e, f] = self.0;
-        write!(formatter, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}")
+        let pairs = self.0.map(|byte| format!("{byte:02x}"));
+        formatter.write_str(&pairs.join(":"))
     }
 }
 
@@ -155,6 +170,32 @@ pub struct Sockets {
     pub channel: PathBuf,
 }
 
+/// A core that was added while the machine ran, as a migration's destination must have it from its start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PluggedCore {
+    /// Its id: `core2`.
+    pub device: String,
+    /// Its number.
+    pub number: u64,
+    /// QEMU's driver: `power9_v2.2-spapr-cpu-core`.
+    pub driver: String,
+}
+
+/// A DIMM that was added while the machine ran.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PluggedDimm {
+    /// Its id: `dimm0`.
+    pub device: String,
+    /// The id of its memory: `memory0`.
+    pub memory: String,
+    /// Its size.
+    pub mib: u64,
+    /// Its first address.
+    pub address: u64,
+    /// Its slot.
+    pub slot: u64,
+}
+
 /// One QEMU process: a partition on a managed system, or the destination of a migrating one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Machine {
@@ -184,6 +225,10 @@ pub struct Machine {
     pub adapters: Vec<Adapter>,
     /// Where it can be reached.
     pub sockets: Sockets,
+    /// Cores that the source of a migration got while it ran. (Cores of its boot that it lost lower `cpus`.)
+    pub plugged_cores: Vec<PluggedCore>,
+    /// DIMMs that the source of a migration got while it ran.
+    pub plugged_dimms: Vec<PluggedDimm>,
     /// As a migration's destination: the socket on which the state arrives.
     pub incoming: Option<PathBuf>,
     /// What QEMU itself prints.
@@ -200,6 +245,7 @@ impl Machine {
     pub fn check(&self) -> Result<(), MachineError> {
         self.check_words()?;
         self.check_numbers()?;
+        self.check_unit_addresses()?;
         let incoming = self.incoming.as_ref();
         for path in [&self.sockets.qmp, &self.sockets.console, &self.sockets.channel].into_iter().chain(incoming) {
             let length = path.as_os_str().len();
@@ -222,6 +268,19 @@ impl Machine {
             Some((what, found)) => Err(MachineError::Word { name: self.name.clone(), what, found: found.clone() }),
             None => Ok(()),
         }
+    }
+
+    fn check_unit_addresses(&self) -> Result<(), MachineError> {
+        let fixed = [NVRAM_UNIT_ADDRESS, CONSOLE_UNIT_ADDRESS, CHANNEL_UNIT_ADDRESS, DISK_UNIT_ADDRESS];
+        let mut taken: Vec<_> = fixed.into_iter().map(interrupt).collect();
+        for Adapter { unit_address, .. } in &self.adapters {
+            let interrupt = interrupt(*unit_address);
+            if interrupt.is_none() || taken.contains(&interrupt) {
+                return Err(MachineError::UnitAddress { name: self.name.clone(), unit_address: *unit_address });
+            }
+            taken.push(interrupt);
+        }
+        Ok(())
     }
 
     fn check_numbers(&self) -> Result<(), MachineError> {
@@ -254,6 +313,16 @@ fn in_blocks(mib: u32) -> bool {
     mib > 0 && mib % MEMORY_BLOCK_MIB == 0
 }
 
+/// Which of its 256 interrupts QEMU gives to a virtual device (seen with QEMU 10.0.2: "IRQ 4592 is not free").
+fn interrupt(unit_address: u32) -> Option<u8> {
+    let [.., third, low] = unit_address.to_be_bytes();
+    match unit_address {
+        0x3000_0000..0x7100_0000 => Some(0xf0 | third >> 4),
+        0x7100_0000.. => Some(low),
+        _ => None,
+    }
+}
+
 /// The arguments of qemu-system-ppc64 for a machine that [`Machine::check`] accepts.
 pub fn arguments(machine: &Machine) -> Vec<OsString> {
     let mut line = Line::default();
@@ -275,6 +344,7 @@ pub fn arguments(machine: &Machine) -> Vec<OsString> {
         line.option("-initrd", initrd);
     }
     line.option("-append", &machine.append);
+    plugged(&mut line, machine);
     terminals(&mut line, machine);
     if let Some(disk) = &machine.disk {
         scsi_disk(&mut line, disk);
@@ -298,6 +368,17 @@ fn memory(machine: &Machine) -> String {
         return format!("size={}M", machine.memory_mib);
     }
     format!("size={}M,slots={},maxmem={}M", machine.memory_mib, machine.memory_slots, machine.max_memory_mib)
+}
+
+/// What was added to a migration's source, with the same ids and at the same places.
+fn plugged(line: &mut Line, machine: &Machine) {
+    for PluggedCore { device, number, driver } in &machine.plugged_cores {
+        line.option("-device", format!("{driver},id={device},core-id={number}"));
+    }
+    for PluggedDimm { device, memory, mib, address, slot } in &machine.plugged_dimms {
+        line.option("-object", format!("memory-backend-ram,id={memory},size={mib}M"));
+        line.option("-device", format!("pc-dimm,id={device},memdev={memory},addr={address:#x},slot={slot}"));
+    }
 }
 
 /// hvc0 for the operator, kept in a file too, and hvc1 for the test channel.
@@ -378,9 +459,21 @@ pub(crate) mod tests {
             disk: Some("/lab/a,b.img".into()),
             adapters: vec![
                 Adapter { tap: "t0p1m".into(), mac: MacAddress([2, 0x4c, 0x50, 1, 0, 1]), unit_address: 0x3000_0004 },
-                Adapter { tap: "t0p1l".into(), mac: MacAddress([2, 0x4c, 0x50, 2, 0, 1]), unit_address: 0x3000_0005 },
+                Adapter { tap: "t0p1l".into(), mac: MacAddress([2, 0x4c, 0x50, 2, 0, 1]), unit_address: 0x3000_1005 },
             ],
             sockets: Sockets { qmp: "/run/q".into(), console: "/run/c".into(), channel: "/run/h".into() },
+            plugged_cores: vec![PluggedCore {
+                device: "core2".into(),
+                number: 2,
+                driver: "power9_v2.2-spapr-cpu-core".into(),
+            }],
+            plugged_dimms: vec![PluggedDimm {
+                device: "dimm0".into(),
+                memory: "memory0".into(),
+                mib: 512,
+                address: 1 << 30,
+                slot: 0,
+            }],
             incoming: Some("/run/in,coming".into()),
             log: "/run/lpar1.log".into(),
         }
@@ -400,17 +493,20 @@ pub(crate) mod tests {
 -kernel /image/vmlinux
 -initrd /image/initrd
 -append console=hvc0 quiet lparlab.system=IBM,8286-41A
+-device power9_v2.2-spapr-cpu-core,id=core2,core-id=2
+-object memory-backend-ram,id=memory0,size=512M
+-device pc-dimm,id=dimm0,memdev=memory0,addr=0x40000000,slot=0
 -chardev socket,id=console,path=/run/c,server=on,wait=off,logfile=/run/lpar1.console.log,logappend=on
--device spapr-vty,id=vty0,chardev=console,reg=0x30000000
+-device spapr-vty,id=vty0,chardev=console,reg=0x71000001
 -chardev socket,id=channel,path=/run/h,server=on,wait=off
--device spapr-vty,id=vty1,chardev=channel,reg=0x30000001
+-device spapr-vty,id=vty1,chardev=channel,reg=0x71000002
 -blockdev driver=raw,node-name=disk0,file.driver=file,file.filename=/lab/a,,b.img,file.locking=off,cache.direct=off,cache.no-flush=off,discard=unmap
--device spapr-vscsi,id=scsi0,reg=0x30000003
+-device spapr-vscsi,id=scsi0,reg=0x71000003
 -device scsi-hd,id=disk0-device,drive=disk0,bus=scsi0.0,channel=0,scsi-id=0,lun=0,write-cache=on
 -netdev tap,id=net0,ifname=t0p1m,script=no,downscript=no
 -device spapr-vlan,id=lan0,netdev=net0,mac=02:4c:50:01:00:01,reg=0x30000004
 -netdev tap,id=net1,ifname=t0p1l,script=no,downscript=no
--device spapr-vlan,id=lan1,netdev=net1,mac=02:4c:50:02:00:01,reg=0x30000005
+-device spapr-vlan,id=lan1,netdev=net1,mac=02:4c:50:02:00:01,reg=0x30001005
 -qmp unix:/run/q,server=on,wait=off
 -incoming unix:/run/in,coming
 ";
@@ -440,13 +536,15 @@ pub(crate) mod tests {
             initrd: None,
             disk: None,
             adapters: vec![],
+            plugged_cores: vec![],
+            plugged_dimms: vec![],
             incoming: None,
             memory_slots: 0,
             max_memory_mib: 1024,
             ..full()
         };
         let text = printed(&machine);
-        for absent in ["-initrd", "scsi", "tap", "-incoming", "slots", "maxmem"] {
+        for absent in ["-initrd", "dimm", "core2", "scsi", "tap", "-incoming", "slots", "maxmem"] {
             assert!(!text.contains(absent), "{absent} in {text}");
         }
         assert!(text.contains("-m size=1024M\n"));
@@ -480,6 +578,21 @@ pub(crate) mod tests {
         assert_eq!(mac.link_local().to_string(), "fe80::4c:50ff:fe00:1");
         for bad in ["", "02:4c:50:00:00", "02:4c:50:00:00:01:02", "2:4c:50:00:00:01", "+2:4c:50:00:00:01", "02-4c"] {
             assert!(bad.parse::<MacAddress>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn adapters_that_would_share_an_interrupt_are_refused() {
+        let with = |addresses: &[u32]| {
+            let adapter = |unit_address: &u32| Adapter { unit_address: *unit_address, ..full().adapters[0].clone() };
+            Machine { adapters: addresses.iter().map(adapter).collect(), ..full() }
+        };
+        for good in [&[0x3000_0004, 0x3000_1005][..], &[0x3000_2000, 0x7100_0004], &[]] {
+            assert_eq!(with(good).check(), Ok(()), "{good:x?}");
+        }
+        for bad in [&[0x3000_0004, 0x3000_0005][..], &[4], &[0x7100_0002], &[0x3000_0000, 0x7100_00f0]] {
+            let error = with(bad).check().unwrap_err();
+            assert!(matches!(error, MachineError::UnitAddress { .. }), "{bad:x?}: {error}");
         }
     }
 

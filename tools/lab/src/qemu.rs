@@ -9,13 +9,13 @@ use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileTypeExt;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::errno::Errno;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
@@ -186,27 +186,43 @@ impl Qemu {
         Ok(Self { name: machine.name.clone(), child, ended: None, log: machine.log.clone() })
     }
 
-    /// Connects as soon as QEMU can, and no longer than it lives.
+    /// Connects as soon as QEMU listens, and waits until its main loop answers; no longer than it lives.
     fn first_answer(&mut self, socket: &Path) -> Result<Qmp, QemuError> {
         let deadline = Instant::now() + START_TIMEOUT;
-        loop {
-            // A QEMU that ends while it is being asked gives an error of the connection: then look again.
-            let answer = Qmp::connect(socket, Instant::now()).or_else(|error| match error {
-                QmpError::Connect { .. } => Err(error),
-                _ => Qmp::connect(socket, Instant::now() + LOOK_INTERVAL),
-            });
-            let error = match answer {
-                Ok(qmp) => return Ok(qmp),
-                Err(error) => error,
-            };
-            if let Some(status) = self.exit_status() {
-                return Err(QemuError::Ended { name: self.name.clone(), status, tail: tail(&self.log) });
+        let stream = loop {
+            match UnixStream::connect(socket) {
+                Ok(stream) => break stream,
+                Err(_) if self.is_running() && Instant::now() < deadline => thread::sleep(LOOK_INTERVAL),
+                Err(source) => {
+                    let path = socket.display().to_string();
+                    return Err(self.no_answer(QmpError::Connect { path, source }));
+                }
             }
+        };
+        Qmp::over(stream, deadline).map_err(|error| self.no_answer(error))
+    }
+
+    /// A QEMU that gives up closes its socket first and ends a moment later.
+    fn no_answer(&mut self, source: QmpError) -> QemuError {
+        let (name, tail) = (self.name.clone(), tail(&self.log));
+        if matches!(source, QmpError::Timeout { .. }) || !self.ends_by(Instant::now() + END_TIMEOUT) {
+            return QemuError::Mute { name, tail, source };
+        }
+        match self.ended {
+            Some(status) => QemuError::Ended { name, status, tail: self.log_tail() },
+            None => QemuError::Mute { name, tail, source },
+        }
+    }
+
+    /// Waits for the end.
+    fn ends_by(&mut self, deadline: Instant) -> bool {
+        while self.is_running() {
             if Instant::now() >= deadline {
-                return Err(QemuError::Mute { name: self.name.clone(), tail: tail(&self.log), source: error });
+                return false;
             }
             thread::sleep(LOOK_INTERVAL);
         }
+        true
     }
 
     /// The process.
@@ -238,19 +254,14 @@ impl Qemu {
             return Ok(());
         }
         // Not reaped yet, so the number is still this process's. Its group has no other members, unless QEMU forked.
-        let group = Pid::from_raw(self.child.id().cast_signed());
-        if killpg(group, Signal::SIGKILL) == Err(Errno::ESRCH) {
-            // It has not become its group's leader: cannot be with spawn, which returns after exec.
+        let killed = i32::try_from(self.child.id()).map(|group| killpg(Pid::from_raw(group), Signal::SIGKILL));
+        if killed != Ok(Ok(())) {
             drop(self.child.kill());
         }
-        let deadline = Instant::now() + END_TIMEOUT;
-        while self.exit_status().is_none() {
-            if Instant::now() >= deadline {
-                return Err(QemuError::Stays { name: self.name.clone(), pid: self.child.id() });
-            }
-            thread::sleep(LOOK_INTERVAL);
+        if self.ends_by(Instant::now() + END_TIMEOUT) {
+            return Ok(());
         }
-        Ok(())
+        Err(QemuError::Stays { name: self.name.clone(), pid: self.child.id() })
     }
 }
 

@@ -306,11 +306,10 @@ impl Qmp {
                 Ok(0) => return Err(QmpError::Closed { waiting_for: waiting_for.to_owned() }),
                 Ok(length) => return Ok(length),
                 Err(source) => match source.kind() {
-                    ErrorKind::Interrupted => {}
                     ErrorKind::WouldBlock | ErrorKind::TimedOut if Instant::now() >= deadline => {
                         return Err(QmpError::Timeout { waiting_for: waiting_for.to_owned() });
                     }
-                    ErrorKind::WouldBlock | ErrorKind::TimedOut => {}
+                    ErrorKind::Interrupted | ErrorKind::WouldBlock | ErrorKind::TimedOut => {}
                     ErrorKind::ConnectionReset => {
                         return Err(QmpError::Closed { waiting_for: waiting_for.to_owned() });
                     }

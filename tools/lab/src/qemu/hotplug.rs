@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::machine::MEMORY_BLOCK_MIB;
+use crate::machine::{MEMORY_BLOCK_MIB, PluggedCore, PluggedDimm};
 use crate::qmp::{Event, Qmp, QmpError};
 
 /// A device or its memory could not be added or removed.
@@ -112,24 +112,28 @@ pub fn remove_core(core: &Core) -> Command {
     Command { name: "device_del", arguments: json!({ "id": place }) }
 }
 
-/// A DIMM that was added.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Dimm {
-    /// Its id: `dimm0`.
-    pub device: String,
-    /// Its size.
-    pub mib: u64,
-    /// Its first address.
-    pub address: u64,
-    /// Its slot.
-    pub slot: u64,
+/// What a migration's destination is to be started with: how many CPUs at boot, and the cores that were added.
+pub fn core_layout(cores: &[Core]) -> (u64, Vec<PluggedCore>) {
+    let (mut boot_cpus, mut plugged) = (0, Vec::new());
+    for core in cores {
+        // Devices with an id live here; those of the boot have none.
+        match core.qom_path.as_deref().map(|place| place.strip_prefix("/machine/peripheral/")) {
+            Some(Some(device)) => {
+                plugged.push(PluggedCore { device: device.to_owned(), number: core.id, driver: core.driver.clone() });
+            }
+            Some(None) => boot_cpus += core.cpus,
+            None => {}
+        }
+    }
+    (boot_cpus, plugged)
 }
 
 /// Reads the answer to query-memory-devices; the DIMMs by rising address.
-pub fn dimms(answer: &Value) -> Result<Vec<Dimm>, HotplugError> {
+pub fn dimms(answer: &Value) -> Result<Vec<PluggedDimm>, HotplugError> {
     let one = |entry: &Value| {
         let data = &entry["data"];
-        Some(Dimm {
+        Some(PluggedDimm {
+            memory: data["memdev"].as_str()?.trim_start_matches("/objects/").to_owned(),
             device: data["id"].as_str()?.to_owned(),
             mib: data["size"].as_u64()? >> 20,
             address: data["addr"].as_u64()?,
@@ -138,15 +142,17 @@ pub fn dimms(answer: &Value) -> Result<Vec<Dimm>, HotplugError> {
     };
     let entries = answer.as_array().ok_or_else(|| not_understood("query-memory-devices", answer))?;
     let is_dimm = |entry: &&Value| entry["type"] == "dimm";
-    let dimms: Option<Vec<Dimm>> = entries.iter().filter(is_dimm).map(one).collect();
+    let dimms: Option<Vec<PluggedDimm>> = entries.iter().filter(is_dimm).map(one).collect();
     let mut dimms = dimms.ok_or_else(|| not_understood("query-memory-devices", answer))?;
     dimms.sort_by_key(|dimm| dimm.address);
     Ok(dimms)
 }
 
 /// The lowest number that no DIMM has.
-pub fn free_dimm_number(dimms: &[Dimm]) -> u32 {
-    (0..).find(|number| dimms.iter().all(|dimm| dimm.device != dimm_device(*number))).unwrap_or(0)
+pub fn free_dimm_number(dimms: &[PluggedDimm]) -> u32 {
+    // Among one more number than there are DIMMs one is free; a machine has 256 slots at most.
+    let one_more = u32::try_from(dimms.len()).unwrap_or(u32::MAX);
+    (0..=one_more).find(|number| dimms.iter().all(|dimm| dimm.device != dimm_device(*number))).unwrap_or(one_more)
 }
 
 fn dimm_device(number: u32) -> String {
@@ -170,11 +176,10 @@ pub fn add_memory(number: u32, mib: u32) -> Result<[Command; 2], HotplugError> {
 }
 
 /// Asks the guest to give up a DIMM; when it has gone, the second command frees its memory.
-pub fn remove_memory(dimm: &Dimm) -> [Command; 2] {
-    let memory = dimm.device.replacen("dimm", "memory", 1);
+pub fn remove_memory(dimm: &PluggedDimm) -> [Command; 2] {
     [
         Command { name: "device_del", arguments: json!({ "id": dimm.device }) },
-        Command { name: "object-del", arguments: json!({ "id": memory }) },
+        Command { name: "object-del", arguments: json!({ "id": dimm.memory }) },
     ]
 }
 
@@ -222,14 +227,14 @@ pub fn plug_core(qmp: &mut Qmp) -> Result<Core, HotplugError> {
 
 /// Asks the guest to give up the highest core and waits until it has. Core 0 stays: pseries cannot do without it.
 pub fn unplug_core(qmp: &mut Qmp, deadline: Instant) -> Result<Core, HotplugError> {
-    let present = query_cores(qmp)?.into_iter().filter(|core| core.qom_path.is_some() && core.id != 0);
-    let core = present.last().ok_or_else(|| HotplugError::Nothing("only the first core is left".to_owned()))?;
+    let mut present = query_cores(qmp)?.into_iter().filter(|core| core.qom_path.is_some() && core.id != 0);
+    let core = present.next_back().ok_or_else(|| HotplugError::Nothing("only the first core is left".to_owned()))?;
     unplug(qmp, &remove_core(&core), deadline)?;
     Ok(core)
 }
 
 /// Asks for the DIMMs.
-pub fn query_dimms(qmp: &mut Qmp) -> Result<Vec<Dimm>, HotplugError> {
+pub fn query_dimms(qmp: &mut Qmp) -> Result<Vec<PluggedDimm>, HotplugError> {
     let answer = qmp.execute("query-memory-devices", Value::Null).map_err(failed("list", "the DIMMs"))?;
     dimms(&answer)
 }
@@ -249,7 +254,7 @@ pub fn plug_memory(qmp: &mut Qmp, mib: u32) -> Result<String, HotplugError> {
 }
 
 /// Asks the guest to give up a DIMM and waits until it has.
-pub fn unplug_memory(qmp: &mut Qmp, dimm: &Dimm, deadline: Instant) -> Result<(), HotplugError> {
+pub fn unplug_memory(qmp: &mut Qmp, dimm: &PluggedDimm, deadline: Instant) -> Result<(), HotplugError> {
     let [device, object] = remove_memory(dimm);
     unplug(qmp, &device, deadline)?;
     run(qmp, &object, "free the memory of", &dimm.device)
@@ -305,6 +310,20 @@ mod tests {
         assert_eq!(remove_core(&cores[1]).arguments, json!({"id": "core2"}));
     }
 
+    fn plugged(number: u32, mib: u64, address: u64) -> PluggedDimm {
+        let (device, memory) = (format!("dimm{number}"), format!("memory{number}"));
+        PluggedDimm { device, memory, mib, address, slot: 0 }
+    }
+
+    #[test]
+    fn a_destination_is_told_which_cores_were_added() {
+        let mut all = cores(&answer()).unwrap();
+        assert_eq!(core_layout(&all), (1, vec![]));
+        all[1].qom_path = Some("/machine/peripheral/core2".into());
+        let driver = all[1].driver.clone();
+        assert_eq!(core_layout(&all), (1, vec![PluggedCore { device: "core2".into(), number: 2, driver }]));
+    }
+
     #[test]
     fn memory_becomes_commands() {
         let [object, dimm] = add_memory(3, 512).unwrap();
@@ -314,7 +333,7 @@ mod tests {
         for mib in [0, 1, 300] {
             assert!(matches!(add_memory(0, mib), Err(HotplugError::Size { .. })));
         }
-        let dimm = Dimm { device: "dimm3".into(), mib: 512, address: 1 << 30, slot: 0 };
+        let dimm = plugged(3, 512, 1 << 30);
         let [device, object] = remove_memory(&dimm);
         assert_eq!((device.name, device.arguments), ("device_del", json!({"id": "dimm3"})));
         assert_eq!((object.name, object.arguments), ("object-del", json!({"id": "memory3"})));
@@ -322,9 +341,9 @@ mod tests {
 
     #[test]
     fn dimms_are_read_and_the_free_number_found() {
-        let dimm = |id: &str, addr: u64| json!({"type": "dimm", "data": {"id": id, "size": 268_435_456, "addr": addr, "slot": 0}});
+        let dimm = |id: &str, addr: u64| json!({"type": "dimm", "data": {"id": id, "memdev": "/objects/memory0", "size": 268_435_456, "addr": addr, "slot": 0}});
         let dimms = dimms(&json!([dimm("dimm2", 2 << 30), dimm("dimm0", 1 << 30), {"type": "nvdimm"}])).unwrap();
-        assert_eq!(dimms[0], Dimm { device: "dimm0".into(), mib: 256, address: 1 << 30, slot: 0 });
+        assert_eq!(dimms[0], plugged(0, 256, 1 << 30));
         assert_eq!(free_dimm_number(&dimms), 1);
         assert_eq!(free_dimm_number(&[]), 0);
     }
