@@ -13,18 +13,25 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use lab::machine::{Machine, Sockets, SystemIdentity};
+use lab::machine::{Adapter, Machine, Sockets, SystemIdentity};
+use lab::network::{self, Namespace, NamespaceId, Role};
 use lab::qemu::hotplug::{self, HotplugError};
 use lab::qemu::migration::{Progress, migration_progress};
 use lab::qemu::{Qemu, QemuError, version};
 use lab::qmp::{Qmp, QmpError};
 
 fn main() -> ExitCode {
+    if let Some(outer) = outcome::outer_namespace() {
+        taps_are_opened_from_the_sandbox(&outer);
+        return ExitCode::SUCCESS;
+    }
     outcome::run(&[
         ("a_machine_starts_answers_and_ends", a_machine_starts_answers_and_ends),
         ("cores_and_memory_are_added", cores_and_memory_are_added),
         ("a_machine_with_additions_migrates", a_machine_with_additions_migrates),
+        ("a_machine_opens_its_taps", outcome::again_in_a_namespace),
         ("a_machine_that_cannot_start_says_why", a_machine_that_cannot_start_says_why),
+        ("debians_kernel_takes_up_and_gives_up", debians_kernel_takes_up_and_gives_up),
         ("debians_kernel_speaks_on_hvc0", debians_kernel_speaks_on_hvc0),
     ])
 }
@@ -187,6 +194,24 @@ fn a_machine_with_additions_migrates() -> Result<(), String> {
     Ok(())
 }
 
+/// In a namespace: both adapters of a partition, on taps that the plan has made.
+fn taps_are_opened_from_the_sandbox(outer: &NamespaceId) {
+    let namespace = Namespace::claim(outer).unwrap();
+    namespace.apply(&network::base(&[0])).unwrap();
+    let adapters = [(Role::Management, 0x3000_0004), (Role::Lan, 0x3000_1005)].map(|(role, unit_address)| {
+        namespace.apply(&network::plug(0, 1, role)).unwrap();
+        Adapter { tap: network::tap_name(0, 1, role), mac: network::partition_mac(1, role), unit_address }
+    });
+    let directory = tempfile::tempdir().unwrap();
+    let machine = Machine { adapters: adapters.to_vec(), ..machine(directory.path(), "lpar1") };
+    let qemu = Qemu::start(&machine).unwrap();
+    // A tap has one owner at a time.
+    let second = Machine { sockets: self::machine(directory.path(), "lpar2").sockets, disk: None, ..machine.clone() };
+    let error = Qemu::start(&second).unwrap_err().to_string();
+    assert!(error.contains("t0p1m") && error.contains("busy"), "{error}");
+    drop(qemu);
+}
+
 fn a_machine_that_cannot_start_says_why() -> Result<(), String> {
     qemu_is_there()?;
     let directory = tempfile::tempdir().unwrap();
@@ -210,22 +235,51 @@ fn debians_kernel_speaks_on_hvc0() -> Result<(), String> {
     let directory = tempfile::tempdir().unwrap();
     let machine = Machine { kernel: kernel.into(), memory_mib: 1024, ..machine(directory.path(), "lpar1") };
     let (mut qemu, mut qmp) = Qemu::start_connected(&machine).unwrap();
-    let wait_for = |words: &str| {
-        let deadline = Instant::now() + Duration::from_secs(120);
-        loop {
-            let said = fs::read(machine.console_log()).unwrap_or_default();
-            let said = String::from_utf8_lossy(&said);
-            if said.contains(words) {
-                return said.into_owned();
-            }
-            assert!(Instant::now() < deadline, "hvc0 did not say {words:?}:\n{said}");
-            thread::sleep(Duration::from_millis(20));
-        }
-    };
-    let said = wait_for("Unable to mount root fs");
+    let said = heard(&machine, "Unable to mount root fs");
     assert!(said.contains("Linux version"), "{said}");
     // panic=-1: the kernel restarts the machine.
     qmp.wait_event(&["RESET", "GUEST_PANICKED", "SHUTDOWN"], soon()).unwrap();
     qemu.kill().unwrap();
+    Ok(())
+}
+
+/// What hvc0 has said, once it has said these words.
+fn heard(machine: &Machine, words: &str) -> String {
+    let deadline = Instant::now() + Duration::from_secs(120);
+    loop {
+        let said = fs::read(machine.console_log()).unwrap_or_default();
+        let said = String::from_utf8_lossy(&said);
+        if said.contains(words) {
+            return said.into_owned();
+        }
+        assert!(Instant::now() < deadline, "hvc0 did not say {words:?}:\n{said}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// LPARLAB_INITRD: its /init says "ready" on the console and stays.
+fn debians_kernel_takes_up_and_gives_up() -> Result<(), String> {
+    qemu_is_there()?;
+    let from = |name: &str| std::env::var_os(name).ok_or(format!("{name} names no file"));
+    let (kernel, initrd) = (from("LPARLAB_KERNEL")?, from("LPARLAB_INITRD")?);
+    let directory = tempfile::tempdir().unwrap();
+    let small = machine(directory.path(), "lpar1");
+    let machine = Machine { kernel: kernel.into(), initrd: Some(initrd.into()), memory_mib: 1024, ..small };
+    let (_qemu, mut qmp) = Qemu::start_connected(&machine).unwrap();
+    heard(&machine, "ready");
+    let lengthy = || Instant::now() + Duration::from_secs(60);
+    assert_eq!(hotplug::plug_core(&mut qmp).unwrap().id, 2);
+    heard(&machine, "cpus 0-2");
+    assert_eq!(hotplug::unplug_core(&mut qmp, lengthy()).unwrap().id, 2);
+    heard(&machine, "after 0-1");
+    hotplug::plug_memory(&mut qmp, 512).unwrap();
+    heard(&machine, "memory grew");
+    let dimms = hotplug::query_dimms(&mut qmp).unwrap();
+    match hotplug::unplug_memory(&mut qmp, &dimms[0], lengthy()) {
+        Ok(()) => assert!(hotplug::query_dimms(&mut qmp).unwrap().is_empty()),
+        // Pages that cannot be moved: a true answer, and the DIMM is still there.
+        Err(HotplugError::Kept { .. }) => assert_eq!(hotplug::query_dimms(&mut qmp).unwrap(), dimms),
+        Err(other) => panic!("{other:?}"),
+    }
     Ok(())
 }

@@ -23,36 +23,14 @@ use lab::network::{self, Namespace, NamespaceId, Role};
 const COMES: Duration = Duration::from_secs(20);
 const STAYS_AWAY: Duration = Duration::from_millis(400);
 
-/// Set in the copy of this program that runs in the namespace: the namespace it was started from.
-const OUTER: &str = "LPARKIT_TEST_OUTER_NETWORK";
-
 const NAME: &str = "isolated_partitions_reach_the_console_and_not_each_other";
 
 fn main() -> ExitCode {
-    match std::env::var(OUTER) {
-        Ok(outer) => {
-            inside(&outer.parse().unwrap());
-            ExitCode::SUCCESS
-        }
-        Err(_) => outcome::run(&[(NAME, outside)]),
-    }
-}
-
-/// Starts this program again in new namespaces, if this machine lets us.
-fn outside() -> Result<(), String> {
-    let seen = lab::doctor::observe(Path::new("/"));
-    seen.namespaces?;
-    seen.tun?;
-    seen.qemu?;
-    if seen.bridge_isolates != Some(true) {
-        return Err("bridge of iproute2 is not there, or cannot isolate ports".into());
-    }
-    let outer = NamespaceId::current().unwrap();
-    let ourselves = std::env::current_exe().unwrap();
-    let status =
-        Command::new("unshare").args(["-Urn", "--"]).arg(ourselves).env(OUTER, outer.as_str()).status().unwrap();
-    assert!(status.success(), "in the namespace: {status}");
-    Ok(())
+    let Some(outer) = outcome::outer_namespace() else {
+        return outcome::run(&[(NAME, outcome::again_in_a_namespace)]);
+    };
+    inside(&outer);
+    ExitCode::SUCCESS
 }
 
 fn inside(outer: &NamespaceId) {
