@@ -8,7 +8,7 @@
 
 mod outcome;
 
-use std::net::{Ipv4Addr, Ipv6Addr, UdpSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV6, UdpSocket};
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
@@ -38,8 +38,8 @@ fn inside(outer: &NamespaceId) {
     namespace.apply(&network::base(&[0])).unwrap();
     assert!(Namespace::claim(outer).is_err(), "a network in use can be claimed");
     // The console can listen before the first partition is there.
-    let console = UdpSocket::bind((network::console_address(0), 657));
-    assert!(console.is_err(), "an address of a link needs its scope");
+    let link = nix::net::if_::if_nametoindex(network::management_bridge(0).as_str()).unwrap();
+    UdpSocket::bind(SocketAddrV6::new(network::console_address(0), 657, 0, link)).unwrap();
     lab_answers_itself();
 
     let directory = tempfile::tempdir().unwrap();
