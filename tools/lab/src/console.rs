@@ -1,0 +1,220 @@
+//! The console of a managed system, as the lab sees it: a process of its own that holds the connections to the partitions on
+//! the system. It can be killed as any console can; then its partitions' requests fail, and another one takes its place.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use lab_guest::channel::{Reply, Request};
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::guest::Guests;
+
+pub mod relay;
+
+/// What the lab tells a console: one JSON object a line, on its standard input.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum ToConsole {
+    /// A partition has come: its channel is this socket.
+    Attach { lpar: String, socket: PathBuf },
+    /// It is gone.
+    Detach { lpar: String },
+    /// Pass this on.
+    Send { lpar: String, request: Request },
+}
+
+/// What it tells the lab, on its standard output.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum FromConsole {
+    /// The channel is open.
+    Attached { lpar: String },
+    /// A partition said this.
+    Said { lpar: String, reply: Reply },
+    /// The channel ended, or could not be opened.
+    Lost { lpar: String, cause: String },
+}
+
+/// The console of one system.
+#[derive(Debug)]
+pub struct Console {
+    system: String,
+    log: PathBuf,
+    guests: Arc<Guests>,
+    running: Mutex<Option<Running>>,
+    attached: Mutex<BTreeMap<String, Attachment>>,
+    starts: AtomicU32,
+    ending: AtomicBool,
+}
+
+#[derive(Debug)]
+struct Running {
+    child: Child,
+    stdin: ChildStdin,
+}
+
+#[derive(Debug, Clone)]
+struct Attachment {
+    socket: PathBuf,
+    is_open: bool,
+}
+
+impl Console {
+    /// Starts the console of `system`.
+    pub fn start(system: &str, log: &Path, guests: Arc<Guests>) -> Result<Arc<Self>, Error> {
+        let console = Arc::new(Self {
+            system: system.to_owned(),
+            log: log.to_owned(),
+            guests,
+            running: Mutex::new(None),
+            attached: Mutex::default(),
+            starts: AtomicU32::new(0),
+            ending: AtomicBool::new(false),
+        });
+        console.launch()?;
+        Ok(console)
+    }
+
+    fn launch(self: &Arc<Self>) -> Result<(), Error> {
+        let failed = |source| Error::io("start the console of", &self.system, source);
+        let program = std::env::current_exe().map_err(failed)?;
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(&self.log).map_err(failed)?;
+        let mut child = Command::new(program)
+            .args(["console-process", &self.system])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .map_err(failed)?;
+        let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
+            return Err(failed(std::io::Error::other("it has no standard input and output")));
+        };
+        *lock(&self.running) = Some(Running { child, stdin });
+        self.starts.fetch_add(1, Ordering::Relaxed);
+        let console = Arc::clone(self);
+        std::thread::spawn(move || console.listen(stdout));
+        let attached: Vec<_> = lock(&self.attached).iter().map(|(lpar, a)| (lpar.clone(), a.socket.clone())).collect();
+        attached.into_iter().try_for_each(|(lpar, socket)| self.tell(&ToConsole::Attach { lpar, socket }))
+    }
+
+    /// Passes on what the process says, and starts another when it ends.
+    fn listen(self: Arc<Self>, stdout: ChildStdout) {
+        for line in BufReader::new(stdout).lines() {
+            let Ok(line) = line else { break };
+            match serde_json::from_str(&line) {
+                Ok(said) => self.take(said),
+                Err(error) => eprintln!("lparlab: console of {}: {error}: {line}", self.system),
+            }
+        }
+        if let Some(mut running) = lock(&self.running).take() {
+            // It may have closed its output only: end it, and reap it.
+            let _ = running.child.kill();
+            let _ = running.child.wait();
+        }
+        let lpars: Vec<String> = {
+            let mut attached = lock(&self.attached);
+            attached.values_mut().for_each(|attachment| attachment.is_open = false);
+            attached.keys().cloned().collect()
+        };
+        self.guests.give_up(&lpars, &format!("the console of {} died", self.system));
+        if self.ending.load(Ordering::Relaxed) {
+            return;
+        }
+        if let Err(error) = self.launch() {
+            eprintln!("lparlab: {error}");
+        }
+    }
+
+    fn take(&self, said: FromConsole) {
+        match said {
+            FromConsole::Attached { lpar } => {
+                if let Some(attachment) = lock(&self.attached).get_mut(&lpar) {
+                    attachment.is_open = true;
+                }
+            }
+            FromConsole::Said { lpar, reply } => self.guests.deliver(&lpar, reply),
+            FromConsole::Lost { lpar, cause } => {
+                if let Some(attachment) = lock(&self.attached).get_mut(&lpar) {
+                    attachment.is_open = false;
+                }
+                eprintln!("lparlab: console of {}: {lpar}: {cause}", self.system);
+            }
+        }
+    }
+
+    /// A partition has come to the system.
+    pub fn attach(&self, lpar: &str, socket: &Path) -> Result<(), Error> {
+        let attachment = Attachment { socket: socket.to_owned(), is_open: false };
+        lock(&self.attached).insert(lpar.to_owned(), attachment);
+        self.tell(&ToConsole::Attach { lpar: lpar.to_owned(), socket: socket.to_owned() })
+    }
+
+    /// A partition has left. That the process cannot be told is no matter: a new one will not know of it.
+    pub fn detach(&self, lpar: &str) {
+        lock(&self.attached).remove(lpar);
+        let _ = self.tell(&ToConsole::Detach { lpar: lpar.to_owned() });
+    }
+
+    /// Sends a request to a partition.
+    pub(crate) fn send(&self, lpar: &str, request: &Request) -> Result<(), Error> {
+        self.tell(&ToConsole::Send { lpar: lpar.to_owned(), request: request.clone() })
+    }
+
+    /// Whether the partition's channel is open.
+    pub fn is_connected(&self, lpar: &str) -> bool {
+        self.is_running() && lock(&self.attached).get(lpar).is_some_and(|attachment| attachment.is_open)
+    }
+
+    /// Whether the process runs.
+    pub fn is_running(&self) -> bool {
+        lock(&self.running).as_mut().is_some_and(|running| matches!(running.child.try_wait(), Ok(None)))
+    }
+
+    /// How often a process was started: more than once after a kill.
+    pub fn starts(&self) -> u32 {
+        self.starts.load(Ordering::Relaxed)
+    }
+
+    /// Kills the process. Another one follows.
+    pub fn kill(&self) -> Result<(), Error> {
+        match lock(&self.running).as_mut() {
+            Some(running) => {
+                running.child.kill().map_err(|source| Error::io("kill the console of", &self.system, source))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Ends it for good.
+    pub fn end(&self) {
+        self.ending.store(true, Ordering::Relaxed);
+        // Failing means that it has ended already.
+        let _ = self.kill();
+    }
+
+    fn tell(&self, message: &ToConsole) -> Result<(), Error> {
+        let failed = |cause: String| Error::failed("reach the console of", &self.system, cause);
+        let mut line = serde_json::to_string(message).map_err(|error| failed(error.to_string()))?;
+        line.push('\n');
+        let mut running = lock(&self.running);
+        let Some(running) = running.as_mut() else {
+            return Err(failed("it does not run; the lab is starting another".into()));
+        };
+        running
+            .stdin
+            .write_all(line.as_bytes())
+            .and_then(|()| running.stdin.flush())
+            .map_err(|error| failed(error.to_string()))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,63 @@
+//! Guest images: the kernel and the initial file system that `cargo xtask guest-image` makes and keeps in the cache.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::error::Error;
+
+/// A guest image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// `vmlinux`, an ELF file.
+    pub kernel: PathBuf,
+    /// The initial file system.
+    pub initrd: PathBuf,
+}
+
+/// Where downloads and images are kept: `LPARKIT_CACHE`, or one directory for all checkouts of this user.
+pub fn cache() -> PathBuf {
+    if let Some(directory) = std::env::var_os("LPARKIT_CACHE") {
+        return directory.into();
+    }
+    let home = std::env::var_os("HOME").map_or_else(|| PathBuf::from("/root"), PathBuf::from);
+    std::env::var_os("XDG_CACHE_HOME").map_or_else(|| home.join(".cache"), PathBuf::from).join("lparkit")
+}
+
+impl Image {
+    /// What tells images apart: the kernel's name, and whether Debian's tools are in it.
+    pub fn key(kernel: &str, with_tools: bool) -> String {
+        if with_tools { format!("{kernel}+tools") } else { kernel.to_owned() }
+    }
+
+    /// Finds an image, or makes it. `LPARLAB_IMAGES` may name a directory with images ready made, one directory a key;
+    /// otherwise a checkout's `cargo xtask guest-image` is asked.
+    pub fn get(kernel: &str, with_tools: bool) -> Result<Self, Error> {
+        let key = Self::key(kernel, with_tools);
+        if let Some(directory) = std::env::var_os("LPARLAB_IMAGES") {
+            return Self::at(&Path::new(&directory).join(key));
+        }
+        let failed = |cause: String| Error::failed("make guest image", &key, cause);
+        let mut command = Command::new("cargo");
+        command.args(["xtask", "guest-image", "--kernel", kernel]);
+        if with_tools {
+            command.arg("--tools");
+        }
+        let made = command
+            .stderr(std::process::Stdio::inherit())
+            .output()
+            .map_err(|error| failed(format!("cargo: {error}; run it in a checkout, or set LPARLAB_IMAGES")))?;
+        if !made.status.success() {
+            return Err(failed("cargo xtask guest-image failed; its words are above".into()));
+        }
+        let directory = String::from_utf8_lossy(&made.stdout).trim().to_owned();
+        Self::at(Path::new(&directory))
+    }
+
+    fn at(directory: &Path) -> Result<Self, Error> {
+        let image = Self { kernel: directory.join("vmlinux"), initrd: directory.join("initrd") };
+        for file in [&image.kernel, &image.initrd] {
+            std::fs::metadata(file).map_err(|source| Error::io("find guest image file", file.display(), source))?;
+        }
+        Ok(image)
+    }
+}

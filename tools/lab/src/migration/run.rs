@@ -1,0 +1,556 @@
+//! Performing a migration: what each phase does, and how the way back goes. Which phase follows is decided in `phase`.
+//!
+//! One QEMU runs the partition at any time: the destination's is woken only after the source's has stopped for good or for
+//! as long as it takes, and the source's is woken again only when the destination's process has been reaped. When the
+//! destination dies between its wake-up and the first answer, the source goes on from the moment of the suspension; what the
+//! partition wrote to its disk in between stays written.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::fault::{Breakage, Fault};
+use super::identity;
+use super::phase::Phase;
+use super::transfer::{Interruption, Transfer};
+use crate::echo::Prober;
+use crate::error::Error;
+use crate::guest::{Pending, QUICK, write_action};
+use crate::lab::{Frame, Hardware, Lab};
+use crate::partition::{Body, Journal, Partition, State};
+use crate::qemu::migration::{Progress, migration_progress};
+use crate::qmp::Qmp;
+
+/// The stream id that the partition writes. On PowerVM the console gives it; QEMU knows no streams (no H_VASI_STATE).
+const STREAM_ID: &[u8] = b"0x1234567\n";
+/// A guest under TCG on a loaded machine takes its time.
+const SUSPEND_DEADLINE: Duration = Duration::from_secs(120);
+const TRANSFER_DEADLINE: Duration = Duration::from_secs(300);
+const RESUME_DEADLINE: Duration = Duration::from_secs(180);
+/// A partition whose console died has the request or never gets it.
+const WITHOUT_CONSOLE: Duration = Duration::from_secs(20);
+const POLL: Duration = Duration::from_millis(20);
+
+/// How to migrate.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// What to break, for tests.
+    pub fault: Option<Fault>,
+    /// Stop after validation.
+    pub only_validate: bool,
+    /// Time that the partition's hooks get, in all.
+    pub hook_deadline: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { fault: None, only_validate: false, hook_deadline: Duration::from_secs(120) }
+    }
+}
+
+/// Moves a partition. The journal says how it ended; an error means that it could not even begin.
+pub fn migrate(
+    lab: &Lab,
+    partition: &Partition,
+    to: &Frame,
+    options: &Options,
+    watch: &dyn Fn(&Journal),
+) -> Result<Journal, Error> {
+    let mut held = partition.take()?;
+    let Some(body) = held.as_mut() else {
+        return Err(Error::Refused(format!("{} is not activated", partition.spec.name)));
+    };
+    let from = &lab.frames[body.system];
+    partition.take_stop();
+    let mut course = Course {
+        lab,
+        partition,
+        from,
+        to,
+        options,
+        watch,
+        started: Instant::now(),
+        journal: Journal::new(&from.spec.name, &to.spec.name),
+        destination: None,
+        transfer: None,
+        write: None,
+        is_prepared: false,
+        prober: None,
+    };
+    course.run(body);
+    Ok(course.journal)
+}
+
+struct Course<'a> {
+    lab: &'a Lab,
+    partition: &'a Partition,
+    from: &'a Frame,
+    to: &'a Frame,
+    options: &'a Options,
+    watch: &'a dyn Fn(&Journal),
+    started: Instant,
+    journal: Journal,
+    destination: Option<Body>,
+    transfer: Option<Transfer>,
+    /// The partition's write of the stream id.
+    write: Option<Pending>,
+    /// Prepare hooks were begun: post hooks must follow.
+    is_prepared: bool,
+    prober: Option<Prober>,
+}
+
+impl Course<'_> {
+    fn run(&mut self, body: &mut Body) {
+        let mut phase = Phase::Validating;
+        loop {
+            self.enter(phase);
+            if phase.is_end() {
+                break;
+            }
+            if self.options.only_validate && phase == Phase::Preparing {
+                self.journal.moments.pop();
+                break;
+            }
+            let next = match self.perform(phase, body) {
+                Ok(()) => phase.after_success(),
+                Err(error) => {
+                    self.note(phase, &error);
+                    phase.after_failure()
+                }
+            };
+            phase = next.unwrap_or(Phase::Lost);
+        }
+        self.finish(phase);
+    }
+
+    fn enter(&mut self, phase: Phase) {
+        self.journal.enter(phase, self.started);
+        self.publish();
+    }
+
+    fn publish(&self) {
+        let journal = self.journal.clone();
+        self.partition.update(|view| view.migration = Some(journal));
+        (self.watch)(&self.journal);
+    }
+
+    /// The first failure is the reason; after the point of no return failures are warnings.
+    fn note(&mut self, phase: Phase, error: &Error) {
+        let text = format!("{phase}: {error}");
+        if phase == Phase::Completing || self.journal.reason.is_some() {
+            self.journal.warnings.push(text);
+        } else {
+            self.journal.reason = Some(text);
+        }
+    }
+
+    fn perform(&mut self, phase: Phase, body: &mut Body) -> Result<(), Error> {
+        if phase.can_be_undone() && self.partition.take_stop() {
+            return Err(Error::Refused("stopped by the operator".into()));
+        }
+        if phase > Phase::Preparing {
+            self.strike(phase)?;
+        }
+        match phase {
+            Phase::Validating => self.validate(body),
+            Phase::Preparing => self.prepare(body),
+            Phase::Suspending => self.suspend(body),
+            Phase::Transferring => self.transfer(body),
+            Phase::Resuming => self.resume(),
+            Phase::Completing => self.complete(body),
+            Phase::RollingBack => self.roll_back(body),
+            Phase::Completed | Phase::RolledBack | Phase::Refused | Phase::Lost => Ok(()),
+        }
+    }
+
+    fn finish(&mut self, phase: Phase) {
+        self.prober = None;
+        self.partition.update(|view| {
+            view.state = if phase == Phase::Lost { State::NotActivated } else { State::Running };
+        });
+        self.publish();
+    }
+
+    /// Performs the scenario's fault when its phase begins. The one in the middle of the transfer is the transfer's.
+    fn strike(&mut self, phase: Phase) -> Result<(), Error> {
+        let Some(fault) = self.options.fault.filter(|fault| fault.at == phase) else { return Ok(()) };
+        match fault.what {
+            Breakage::KillDestination if phase != Phase::Transferring => match &mut self.destination {
+                Some(destination) => {
+                    destination.qemu.kill().map_err(|error| Error::failed("kill", "the destination", error))
+                }
+                None => Ok(()),
+            },
+            Breakage::KillSourceConsole => self.from.console.kill(),
+            Breakage::KillDestinationConsole => self.to.console.kill(),
+            _ => Ok(()),
+        }
+    }
+
+    fn has_fault(&self, what: Breakage) -> bool {
+        self.options.fault.is_some_and(|fault| fault.what == what)
+    }
+
+    fn validate(&mut self, body: &mut Body) -> Result<(), Error> {
+        let name = &self.partition.spec.name;
+        let refuse = |text: String| Err(Error::Refused(text));
+        if self.to.index == self.from.index {
+            return refuse(format!("{name} is on {} already", self.to.spec.name));
+        }
+        if !self.partition.spec.migratable {
+            return refuse(format!("{name} is not migratable: its firmware does not say ibm,migratable-partition"));
+        }
+        let version = crate::qemu::version().map_err(|error| Error::failed("look at", "QEMU", error))?;
+        if !version.can_migrate() {
+            return refuse(format!(
+                "QEMU {version} cannot migrate a TCG guest: 8.2 or later is needed; run tools/setup"
+            ));
+        }
+        let view = self.partition.view();
+        let (cpus, memory) = self.lab.free(self.to);
+        if view.cpus > cpus || view.memory_mib > memory {
+            return refuse(format!(
+                "{} has {cpus} CPUs and {memory} MiB free; {name} needs {} and {}",
+                self.to.spec.name, view.cpus, view.memory_mib
+            ));
+        }
+        if let Some(frame) = [self.from, self.to].into_iter().find(|frame| !frame.console.is_running()) {
+            return refuse(format!("the console of {} does not answer", frame.spec.name));
+        }
+        if !matches!(run_state(&mut body.qmp)?.as_str(), "running") {
+            return refuse(format!("{name} does not run: QEMU says {}", run_state(&mut body.qmp)?));
+        }
+        self.lab.guests.hello(&self.from.console, name, QUICK)?;
+        self.hooks(self.from, "check")
+    }
+
+    /// Runs the partition's hooks for a phase; the first that fails vetoes.
+    fn hooks(&self, frame: &Frame, phase: &str) -> Result<(), Error> {
+        let name = &self.partition.spec.name;
+        let directory = format!("/etc/lparkit/hooks.d/{phase}");
+        let argv = ["run-parts", "--exit-on-error", &directory];
+        let done = self.lab.guests.exec(&frame.console, name, &argv, self.options.hook_deadline)?;
+        let said =
+            String::from_utf8_lossy(if done.stderr.is_empty() { &done.stdout } else { &done.stderr }).into_owned();
+        match done.status {
+            0 => Ok(()),
+            124 => Err(Error::guest(
+                name,
+                &format!("{phase} hooks"),
+                format!("not done in {:?}, ended", self.options.hook_deadline),
+            )),
+            status => Err(Error::guest(
+                name,
+                &format!("{phase} hooks"),
+                format!("vetoed with status {status}: {}", said.trim()),
+            )),
+        }
+    }
+
+    fn prepare(&mut self, body: &mut Body) -> Result<(), Error> {
+        self.partition.update(|view| view.state = State::Migrating);
+        let spec = &self.partition.spec;
+        self.prober = match Prober::start(spec.lan_address()) {
+            Ok(prober) => Some(prober),
+            Err(error) => {
+                self.journal.warnings.push(format!("blackout not measured: {error}"));
+                None
+            }
+        };
+        let hardware = Hardware::of(&spec.name, &mut body.qmp)?;
+        let mut machine = self.lab.machine(spec, self.to, &hardware, Some("in"))?;
+        if self.has_fault(Breakage::WrongIdentity) {
+            machine.system.serial = "0000000".into();
+        }
+        if self.has_fault(Breakage::DestinationOutOfMemory) {
+            machine.address_space_mib = Some(spec.memory_mib / 2);
+        }
+        let destination = self.lab.launch(spec, self.to, &machine)?;
+        self.to.console.attach(&spec.name, &destination.sockets.join("channel"))?;
+        self.destination = Some(destination);
+        self.strike(Phase::Preparing)?;
+        self.is_prepared = true;
+        self.hooks(self.from, "prepare")?;
+        self.destination_lives()
+    }
+
+    fn destination_lives(&mut self) -> Result<(), Error> {
+        if self.destination.as_mut().is_some_and(|destination| destination.qemu.is_running()) {
+            return Ok(());
+        }
+        Err(Error::Refused("the destination's QEMU died".into()))
+    }
+
+    /// Stops at the operator's word and when the destination dies, in the middle of a phase.
+    fn still_wanted(&mut self) -> Result<(), Error> {
+        self.destination_lives()?;
+        if self.partition.take_stop() {
+            return Err(Error::Refused("stopped by the operator".into()));
+        }
+        Ok(())
+    }
+
+    fn suspend(&mut self, body: &mut Body) -> Result<(), Error> {
+        let action = write_action("/sys/kernel/mobility/migration", STREAM_ID);
+        self.write = Some(self.lab.guests.begin(&self.from.console, &self.partition.spec.name, action)?);
+        let begun = Instant::now();
+        let mut end = begun + SUSPEND_DEADLINE;
+        loop {
+            if is_suspended(&mut body.qmp)? {
+                return Ok(());
+            }
+            let failed = |cause: String| Err(Error::guest(&self.partition.spec.name, "suspend", cause));
+            match self.write.as_mut().and_then(Pending::poll) {
+                // The console died, not the partition: it may suspend all the same, but not for long.
+                Some(Err(cause)) if is_of_console(cause) => end = end.min(begun + WITHOUT_CONSOLE),
+                Some(Err(cause)) => return failed(cause.clone()),
+                Some(Ok(answer)) => return failed(format!("it went on by itself: {answer:?}")),
+                None => {}
+            }
+            self.still_wanted()?;
+            if Instant::now() > end {
+                return Err(Error::guest(
+                    &self.partition.spec.name,
+                    "suspend",
+                    format!("not suspended in {:?}", begun.elapsed()),
+                ));
+            }
+            std::thread::sleep(POLL);
+        }
+    }
+
+    fn transfer(&mut self, body: &mut Body) -> Result<(), Error> {
+        let Some(destination) = &mut self.destination else {
+            return Err(Error::Refused("there is no destination".into()));
+        };
+        let entrance = destination.sockets.join("way");
+        let interruption =
+            match self.options.fault.filter(|fault| fault.at == Phase::Transferring).map(|fault| fault.what) {
+                Some(Breakage::KillDestination) => Interruption::Call(Box::new(destination.qemu.killer())),
+                Some(Breakage::CutTransfer) => Interruption::Cut,
+                _ => Interruption::None,
+            };
+        self.transfer = Some(Transfer::open(&entrance, &destination.sockets.join("in"), interruption)?);
+        command(&mut body.qmp, "migrate", json!({ "uri": format!("unix:{}", entrance.display()) }))?;
+        let end = Instant::now() + TRANSFER_DEADLINE;
+        loop {
+            let failed = |cause: String| Err(Error::failed("transfer", &self.partition.spec.name, cause));
+            match migration_progress(&mut body.qmp).map_err(|error| Error::failed("QMP", "query-migrate", error))? {
+                Progress::Completed { .. } => break,
+                Progress::Failed { reason } => return failed(reason),
+                Progress::Cancelled { done: true } => return failed("cancelled".into()),
+                _ => {}
+            }
+            self.still_wanted()?;
+            if Instant::now() > end {
+                return Err(Error::failed(
+                    "transfer",
+                    &self.partition.spec.name,
+                    format!("not done in {TRANSFER_DEADLINE:?}"),
+                ));
+            }
+            std::thread::sleep(POLL);
+        }
+        self.arrive(end)
+    }
+
+    /// The destination has everything, and is who it should be.
+    fn arrive(&mut self, end: Instant) -> Result<(), Error> {
+        let expected = self.to.identity().serial;
+        loop {
+            self.still_wanted()?;
+            let Some(destination) = &mut self.destination else {
+                return Err(Error::Refused("there is no destination".into()));
+            };
+            if is_suspended(&mut destination.qmp)? {
+                let serial =
+                    command(&mut destination.qmp, "qom-get", json!({ "path": "/machine", "property": "host-serial" }))?;
+                if serial.as_str() != Some(expected.as_str()) {
+                    return Err(Error::failed(
+                        "check",
+                        &self.to.spec.name,
+                        format!("its serial number is {serial}, not {expected}"),
+                    ));
+                }
+                return Ok(());
+            }
+            if Instant::now() > end {
+                return Err(Error::failed(
+                    "transfer",
+                    &self.partition.spec.name,
+                    "the destination does not say that it has all",
+                ));
+            }
+            std::thread::sleep(POLL);
+        }
+    }
+
+    fn resume(&mut self) -> Result<(), Error> {
+        if let Some(transfer) = &self.transfer {
+            self.journal.transferred_bytes = transfer.passed_bytes();
+        }
+        self.destination_lives()?;
+        if let Some(destination) = &mut self.destination {
+            command(&mut destination.qmp, "system_wakeup", json!({}))?;
+        }
+        let name = self.partition.spec.name.clone();
+        let end = Instant::now() + RESUME_DEADLINE;
+        // The answer to the write is the partition's first word on the new system. Should it be lost with a console, ask.
+        loop {
+            match self.write.as_mut().and_then(Pending::poll) {
+                Some(Ok(_)) => break,
+                Some(Err(cause)) if !is_of_console(cause) => return Err(Error::guest(&name, "resume", cause.clone())),
+                _ => {}
+            }
+            self.destination_lives()?;
+            if self.to.console.is_connected(&name)
+                && self.lab.guests.hello(&self.to.console, &name, Duration::from_secs(1)).is_ok()
+            {
+                break;
+            }
+            if Instant::now() > end {
+                return Err(Error::guest(&name, "resume", format!("no answer in {RESUME_DEADLINE:?}")));
+            }
+        }
+        self.destination_lives()
+    }
+
+    fn complete(&mut self, body: &mut Body) -> Result<(), Error> {
+        let Some(mut destination) = self.destination.take() else { return Ok(()) };
+        destination.released_cores.clone_from(&body.released_cores);
+        let spec = &self.partition.spec;
+        let sockets = destination.sockets.clone();
+        let mut source = std::mem::replace(body, destination);
+        // From here on the partition is the destination's.
+        let killed = source.qemu.kill().map_err(|error| Error::failed("end the source of", &spec.name, error));
+        drop(source);
+        self.from.console.detach(&spec.name);
+        self.lab.unplug(spec, self.from);
+        self.transfer = None;
+        self.partition.update(|view| {
+            view.system.clone_from(&self.to.spec.name);
+            view.sockets = sockets;
+        });
+        killed?;
+        let told = identity::tell(self.lab, self.partition, self.to);
+        let hooks = self.hooks(self.to, "post");
+        self.measure();
+        told.and(hooks)
+    }
+
+    fn measure(&mut self) {
+        if let Some(prober) = self.prober.take() {
+            let gaps = prober.stop();
+            self.journal.blackout_ms = gaps.longest().and_then(|gap| u64::try_from(gap.length().as_millis()).ok());
+        }
+    }
+
+    fn roll_back(&mut self, body: &mut Body) -> Result<(), Error> {
+        let spec = &self.partition.spec;
+        self.transfer = None;
+        if let Some(mut destination) = self.destination.take() {
+            // Reaped before the source is woken: never two.
+            destination.qemu.kill().map_err(|error| Error::failed("end the destination of", &spec.name, error))?;
+        }
+        self.to.console.detach(&spec.name);
+        self.lab.unplug(spec, self.to);
+        self.wake_source(body)?;
+        self.wait_for_source(body)?;
+        if self.is_prepared {
+            self.hooks(self.from, "post")?;
+        }
+        self.measure();
+        Ok(())
+    }
+
+    /// As long as the write has no answer, the partition may still be on its way into the suspension.
+    fn wake_source(&mut self, body: &mut Body) -> Result<(), Error> {
+        let write = &mut self.write;
+        wake(&self.partition.spec.name, &mut body.qmp, &mut || {
+            write.as_mut().is_some_and(|write| write.poll().is_none())
+        })
+    }
+
+    /// A console that was killed is being started again: ask until the partition answers.
+    fn wait_for_source(&mut self, body: &mut Body) -> Result<(), Error> {
+        let name = &self.partition.spec.name;
+        let end = Instant::now() + RESUME_DEADLINE;
+        loop {
+            // A request that outlived its console may suspend the partition only now.
+            if is_suspended(&mut body.qmp)? {
+                command(&mut body.qmp, "system_wakeup", json!({}))?;
+            }
+            match self.lab.guests.hello(&self.from.console, name, Duration::from_secs(10)) {
+                Ok(_) => return Ok(()),
+                Err(error) if Instant::now() > end => return Err(error),
+                Err(_) => std::thread::sleep(POLL),
+            }
+        }
+    }
+}
+
+/// Whether a request failed because its console did.
+fn is_of_console(cause: &str) -> bool {
+    cause.contains("console")
+}
+
+/// QEMU's run state: `running`, `suspended`, `inmigrate`, `postmigrate`, …
+pub fn run_state(qmp: &mut Qmp) -> Result<String, Error> {
+    let state = command(qmp, "query-status", json!({}))?;
+    Ok(state["status"].as_str().unwrap_or_default().to_owned())
+}
+
+fn is_suspended(qmp: &mut Qmp) -> Result<bool, Error> {
+    Ok(run_state(qmp)? == "suspended")
+}
+
+fn command(qmp: &mut Qmp, name: &str, arguments: serde_json::Value) -> Result<serde_json::Value, Error> {
+    qmp.execute(name, arguments).map_err(|error| Error::failed("QMP", name, error))
+}
+
+/// Gets a partition to run again whose way back failed: wakes its QEMU if that is still there.
+pub fn recover(lab: &Lab, partition: &Partition) -> Result<String, Error> {
+    let mut held = partition.take()?;
+    let name = &partition.spec.name;
+    let gone = || Error::Refused(format!("{name} has no QEMU any more: lparlab down and up start it anew"));
+    let body = held.as_mut().ok_or_else(gone)?;
+    if !body.qemu.is_running() {
+        return Err(gone());
+    }
+    let state = run_state(&mut body.qmp)?;
+    if state == "running" && partition.view().state == State::Running {
+        return Ok(format!("{name} runs on {}: there is nothing to recover", partition.view().system));
+    }
+    let frame = &lab.frames[body.system];
+    wake(&partition.spec.name, &mut body.qmp, &mut || false)?;
+    lab.guests.hello(&frame.console, name, RESUME_DEADLINE)?;
+    partition.update(|view| {
+        view.state = State::Running;
+        view.system.clone_from(&frame.spec.name);
+    });
+    Ok(format!("{name} runs again on {} (QEMU said {state})", frame.spec.name))
+}
+
+/// Brings a QEMU back to running from wherever a migration left it; `may_suspend` says whether its partition is on its way
+/// into the suspension.
+fn wake(name: &str, qmp: &mut Qmp, may_suspend: &mut dyn FnMut() -> bool) -> Result<(), Error> {
+    let end = Instant::now() + SUSPEND_DEADLINE;
+    loop {
+        match run_state(qmp)?.as_str() {
+            "suspended" => command(qmp, "system_wakeup", json!({})).map(drop)?,
+            // The transfer had completed, or was in its last moments: QEMU gives the partition back as it was, suspended.
+            "postmigrate" | "finish-migrate" | "paused" => {
+                // Refused when there is nothing to cancel, or when it is too early to continue: the next look will tell.
+                let _ = command(qmp, "migrate_cancel", json!({}));
+                let _ = command(qmp, "cont", json!({}));
+            }
+            "running" if may_suspend() => {}
+            "running" => return Ok(()),
+            other => return Err(Error::failed("wake", name, format!("QEMU says {other}"))),
+        }
+        if Instant::now() > end {
+            return Err(Error::failed("wake", name, "it neither runs nor sleeps"));
+        }
+        std::thread::sleep(POLL);
+    }
+}

@@ -1,0 +1,255 @@
+//! Steps of a scenario: what to do, and what must come of it.
+
+use serde::{Deserialize, Serialize};
+
+use super::Scenario;
+use crate::migration::fault::Fault;
+
+/// One step. In TOML: `[[step]]`, `name = "…"`, then one key with a table: `migrate = { lpar = "lpar1", to = "frame2" }`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Step {
+    /// What the step shows, as a sentence: it is the name of the test case.
+    pub name: String,
+    /// What to do.
+    #[serde(flatten)]
+    pub deed: Deed,
+}
+
+/// What a step does.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Deed {
+    /// The partition has answered within so many seconds of its start.
+    Ready(Ready),
+    /// A partition pings a console (`console`: the one of its own system) or another partition, on the management network.
+    Ping(Ping),
+    /// Switches isolation (VEPA) of a system's MGMTSWITCH on or off.
+    Isolation(Isolation),
+    /// Adds or removes CPUs or memory; verified in the guest and by QMP.
+    Dlpar(Dlpar),
+    /// Runs a command in the partition.
+    Exec(Exec),
+    /// Starts the three loads: memory pattern, TCP stream, disk journal.
+    Load(Partition),
+    /// The loads run and have lost nothing; each has made progress since the last look.
+    LoadIntact(Partition),
+    /// Migrates, once or many times.
+    Migrate(Migrate),
+    /// Begins two migrations of one partition at once: one completes, the other is refused.
+    MigrateTwice(Migrate),
+    /// The partition runs exactly once: one QEMU whose guest runs, the same boot as ever, on the system that `status` names.
+    RunsOnce(Partition),
+    /// Kills the console process of a system; the lab starts another.
+    KillConsole(OnSystem),
+    /// The kernel's log has a line so many times at least.
+    KernelLog(KernelLog),
+}
+
+/// See [`Deed::Ready`].
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Ready {
+    pub lpar: String,
+    /// Generous: timings are not asserted.
+    #[serde(default = "two_minutes")]
+    pub within_s: u64,
+}
+
+fn two_minutes() -> u64 {
+    120
+}
+
+/// See [`Deed::Ping`].
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Ping {
+    pub from: String,
+    pub to: String,
+    pub reachable: bool,
+}
+
+/// See [`Deed::Isolation`].
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Isolation {
+    pub system: String,
+    pub on: bool,
+}
+
+/// CPUs or memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum Resource {
+    Cpu,
+    Mem,
+}
+
+/// More or less.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum Direction {
+    Add,
+    Remove,
+}
+
+/// See [`Deed::Dlpar`].
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Dlpar {
+    pub lpar: String,
+    pub resource: Resource,
+    pub action: Direction,
+    /// CPUs, or MiB.
+    pub amount: u32,
+    /// The request must be refused, with these words in the reason.
+    #[serde(default)]
+    pub refused: Option<String>,
+}
+
+/// See [`Deed::Exec`].
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Exec {
+    pub lpar: String,
+    pub argv: Vec<String>,
+    #[serde(default)]
+    pub status: i32,
+    #[serde(default)]
+    pub stdout_contains: Option<String>,
+    /// Writes standard output to this file of the report's log directory.
+    #[serde(default)]
+    pub keep: Option<String>,
+}
+
+/// A partition alone.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Partition {
+    pub lpar: String,
+}
+
+/// A system alone.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct OnSystem {
+    pub system: String,
+}
+
+/// What must come of a migration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Expected {
+    /// It runs on the destination.
+    #[default]
+    Completed,
+    /// It began, and the partition runs on the source again.
+    RolledBack,
+    /// Validation said no: nothing was touched.
+    Refused,
+}
+
+/// See [`Deed::Migrate`].
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Migrate {
+    /// The partition.
+    pub lpar: String,
+    /// The systems to go to, one after the other, again and again.
+    pub to: Vec<String>,
+    /// How many migrations in all.
+    #[serde(default = "once")]
+    pub times: u32,
+    /// What to break.
+    #[serde(default)]
+    pub fault: Option<Fault>,
+    /// Seconds that the partition's hooks get.
+    #[serde(default)]
+    pub hook_deadline_s: Option<u64>,
+    /// What must come of it.
+    #[serde(default)]
+    pub outcome: Expected,
+    /// Words that the reason must have.
+    #[serde(default)]
+    pub because: Option<String>,
+}
+
+fn once() -> u32 {
+    1
+}
+
+/// See [`Deed::KernelLog`].
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct KernelLog {
+    pub lpar: String,
+    pub contains: String,
+    #[serde(default = "one_line")]
+    pub at_least: usize,
+}
+
+fn one_line() -> usize {
+    1
+}
+
+impl Step {
+    /// Names that the step uses exist.
+    pub(super) fn check(&self, scenario: &Scenario) -> Result<(), String> {
+        for lpar in self.deed.lpars() {
+            if scenario.lpar_index(lpar).is_none() {
+                return Err(format!("{}: there is no lpar '{lpar}'", self.name));
+            }
+        }
+        for system in self.deed.systems() {
+            if scenario.system_index(system).is_none() {
+                return Err(format!("{}: there is no system '{system}'", self.name));
+            }
+        }
+        match &self.deed {
+            Deed::Migrate(migrate) | Deed::MigrateTwice(migrate) if migrate.to.is_empty() => {
+                Err(format!("{}: 'to' names no system", self.name))
+            }
+            Deed::Exec(exec) if exec.argv.is_empty() => Err(format!("{}: 'argv' is empty", self.name)),
+            Deed::Exec(exec)
+                if exec.keep.as_deref().is_some_and(|name| name.contains('/') || name.starts_with('.')) =>
+            {
+                Err(format!("{}: 'keep' is a plain file name", self.name))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Deed {
+    fn lpars(&self) -> Vec<&str> {
+        match self {
+            Self::Ready(step) => vec![&step.lpar],
+            Self::Ping(step) if step.to == "console" => vec![&step.from],
+            Self::Ping(step) => vec![&step.from, &step.to],
+            Self::Isolation(_) | Self::KillConsole(_) => vec![],
+            Self::Dlpar(step) => vec![&step.lpar],
+            Self::Exec(step) => vec![&step.lpar],
+            Self::Load(step) | Self::LoadIntact(step) | Self::RunsOnce(step) => vec![&step.lpar],
+            Self::Migrate(step) | Self::MigrateTwice(step) => vec![&step.lpar],
+            Self::KernelLog(step) => vec![&step.lpar],
+        }
+    }
+
+    fn systems(&self) -> Vec<&str> {
+        match self {
+            Self::Isolation(step) => vec![&step.system],
+            Self::KillConsole(step) => vec![&step.system],
+            Self::Migrate(step) | Self::MigrateTwice(step) => step.to.iter().map(String::as_str).collect(),
+            _ => vec![],
+        }
+    }
+}
