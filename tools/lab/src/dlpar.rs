@@ -228,7 +228,7 @@ impl Request<'_> {
             match hotplug::unplug_memory(qmp, &dimm, Instant::now() + TAKE_UP_DEADLINE) {
                 Ok(()) => return Ok(()),
                 Err(HotplugError::Kept { device }) => {
-                    refusals.push(format!("{device}: {}", self.last_word_on_memory()))
+                    refusals.push(format!("{device}: {}", self.last_word_on_memory()));
                 }
                 Err(error) => return Err(failed(error)),
             }

@@ -48,6 +48,7 @@ fn machine(directory: &Path, name: &str) -> Machine {
     fs::write(&disk, vec![0; 1 << 20]).unwrap();
     let file = |what: &str| directory.join(format!("{name}.{what}"));
     Machine {
+        address_space_mib: None,
         name: name.into(),
         system: SystemIdentity { model: "8286-41A".into(), serial: "2166666".into() },
         cpus: 2,

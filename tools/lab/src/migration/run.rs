@@ -148,7 +148,8 @@ impl Course<'_> {
         if phase.can_be_undone() && self.partition.take_stop() {
             return Err(Error::Refused("stopped by the operator".into()));
         }
-        if phase > Phase::Preparing {
+        // In these two there must first be something to break.
+        if !matches!(phase, Phase::Preparing | Phase::Resuming) {
             self.strike(phase)?;
         }
         match phase {
@@ -393,6 +394,7 @@ impl Course<'_> {
         if let Some(destination) = &mut self.destination {
             command(&mut destination.qmp, "system_wakeup", json!({}))?;
         }
+        self.strike(Phase::Resuming)?;
         let name = self.partition.spec.name.clone();
         let end = Instant::now() + RESUME_DEADLINE;
         // The answer to the write is the partition's first word on the new system. Should it be lost with a console, ask.

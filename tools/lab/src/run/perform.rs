@@ -261,6 +261,8 @@ fn judge(journal: &Journal, step: &Migrate) -> Result<(), String> {
         Expected::Completed => Phase::Completed,
         Expected::RolledBack => Phase::RolledBack,
         Expected::Refused => Phase::Refused,
+        Expected::Either if journal.phase() == Phase::Completed => Phase::Completed,
+        Expected::Either => Phase::RolledBack,
     };
     let reason = journal.reason.as_deref().unwrap_or_default();
     if journal.phase() != expected {

@@ -155,6 +155,8 @@ pub enum Expected {
     RolledBack,
     /// Validation said no: nothing was touched.
     Refused,
+    /// Completed or rolled back: what the fault's race gives.
+    Either,
 }
 
 /// See [`Deed::Migrate`].
