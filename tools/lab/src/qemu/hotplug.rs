@@ -250,10 +250,13 @@ pub fn plug_memory(qmp: &mut Qmp, mib: u32) -> Result<String, HotplugError> {
     let device = dimm_device(number);
     let [object, dimm] = add_memory(number, mib)?;
     run(qmp, &object, "add the memory of", &device)?;
-    run(qmp, &dimm, "add", &device).inspect_err(|_| {
-        // Undone, so that the number is free again. The error that counts is the first.
-        let memory = object.arguments["id"].clone();
-        drop(qmp.execute("object-del", json!({ "id": memory })));
+    run(qmp, &dimm, "add", &device).inspect_err(|error| {
+        // A refusal is undone, so that the number is free again; the error that counts is the first. After a timeout
+        // nobody knows whether the DIMM is there, and QEMU does not answer anyway.
+        if matches!(error, HotplugError::Qmp { source, .. } if source.is_refusal()) {
+            let memory = object.arguments["id"].clone();
+            drop(qmp.execute("object-del", json!({ "id": memory })));
+        }
     })?;
     Ok(device)
 }
