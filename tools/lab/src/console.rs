@@ -141,10 +141,11 @@ impl Console {
             }
             FromConsole::Said { lpar, reply } => self.guests.deliver(&lpar, reply),
             FromConsole::Lost { lpar, cause } => {
+                // A partition that was detached is meant to be lost.
                 if let Some(attachment) = lock(&self.attached).get_mut(&lpar) {
                     attachment.is_open = false;
+                    eprintln!("lparlab: console of {}: {lpar}: {cause}", self.system);
                 }
-                eprintln!("lparlab: console of {}: {lpar}: {cause}", self.system);
             }
         }
     }

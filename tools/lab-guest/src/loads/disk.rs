@@ -82,13 +82,17 @@ fn open_segment(dir: &Path, next: u64) -> Result<File> {
     Ok(file)
 }
 
+fn read_state(file: &Path) -> Result<DiskState> {
+    let bytes = fs::read(file).with_context(|| format!("read {}", file.display()))?;
+    serde_json::from_slice(&bytes).with_context(|| format!("understand {}", file.display()))
+}
+
 /// Prints what is there as JSON; exit status 1 when something is wrong.
 pub(crate) fn verify(dir: &Path, state: Option<&Path>) -> Result<ExitCode> {
+    // The state first: while the load goes on, the journal can only have more than it.
+    let confirmed: Option<DiskState> = state.map(read_state).transpose()?;
     let mut verdict = inspect(dir)?;
-    if let Some(file) = state {
-        let bytes = fs::read(file).with_context(|| format!("read {}", file.display()))?;
-        let state: DiskState =
-            serde_json::from_slice(&bytes).with_context(|| format!("understand {}", file.display()))?;
+    if let Some(state) = confirmed {
         if state.confirmed > verdict.next {
             verdict.errors.push(format!("{} records were confirmed, {} are there", state.confirmed, verdict.next));
         }

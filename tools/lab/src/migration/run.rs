@@ -1,9 +1,9 @@
 //! Performing a migration: what each phase does, and how the way back goes. Which phase follows is decided in `phase`.
 //!
-//! One QEMU runs the partition at any time: the destination's is woken only after the source's has stopped for good or for
-//! as long as it takes, and the source's is woken again only when the destination's process has been reaped. When the
-//! destination dies between its wake-up and the first answer, the source goes on from the moment of the suspension; what the
-//! partition wrote to its disk in between stays written.
+//! One QEMU runs the partition at any time: the destination's is woken only when the source's has sent all and stopped, and
+//! the partition is woken on the source again only when the destination's process has been reaped. When the destination dies
+//! after it has all, the source gets the partition back from the transfer's copy, as of the moment of the suspension; what the
+//! partition wrote to its disk after the wake-up, before it answered, stays written.
 
 use std::time::{Duration, Instant};
 
@@ -331,7 +331,8 @@ impl Course<'_> {
                 Some(Breakage::CutTransfer) => Interruption::Cut,
                 _ => Interruption::None,
             };
-        self.transfer = Some(Transfer::open(&entrance, &destination.sockets.join("in"), interruption)?);
+        let (exit, copy) = (destination.sockets.join("in"), destination.sockets.join("copy"));
+        self.transfer = Some(Transfer::open(&entrance, &exit, &copy, interruption)?);
         command(&mut body.qmp, "migrate", json!({ "uri": format!("unix:{}", entrance.display()) }))?;
         let end = Instant::now() + TRANSFER_DEADLINE;
         loop {
@@ -449,19 +450,50 @@ impl Course<'_> {
 
     fn roll_back(&mut self, body: &mut Body) -> Result<(), Error> {
         let spec = &self.partition.spec;
-        self.transfer = None;
         if let Some(mut destination) = self.destination.take() {
             // Reaped before the source is woken: never two.
             destination.qemu.kill().map_err(|error| Error::failed("end the destination of", &spec.name, error))?;
         }
         self.to.console.detach(&spec.name);
         self.lab.unplug(spec, self.to);
+        if run_state(&mut body.qmp)? == "postmigrate" {
+            self.revive_source(body)?;
+        }
+        self.transfer = None;
         self.wake_source(body)?;
         self.wait_for_source(body)?;
         if self.is_prepared {
             self.hooks(self.from, "post")?;
         }
         self.measure();
+        Ok(())
+    }
+
+    /// Starts another QEMU on the source and gives it the copy of what the first one has sent.
+    fn revive_source(&mut self, body: &mut Body) -> Result<(), Error> {
+        let spec = &self.partition.spec;
+        let Some(transfer) = &self.transfer else {
+            return Err(Error::Refused("there is no copy of the transfer".into()));
+        };
+        let hardware = Hardware::of(&spec.name, &mut body.qmp)?;
+        body.qemu.kill().map_err(|error| Error::failed("end the source of", &spec.name, error))?;
+        self.from.console.detach(&spec.name);
+        self.lab.unplug(spec, self.from);
+        let machine = self.lab.machine(spec, self.from, &hardware, Some("in"))?;
+        let mut revived = self.lab.launch(spec, self.from, &machine)?;
+        revived.released_cores.clone_from(&body.released_cores);
+        self.from.console.attach(&spec.name, &revived.sockets.join("channel"))?;
+        transfer.replay(&revived.sockets.join("in"))?;
+        let sockets = revived.sockets.clone();
+        *body = revived;
+        self.partition.update(|view| view.sockets = sockets);
+        let end = Instant::now() + TRANSFER_DEADLINE;
+        while !is_suspended(&mut body.qmp)? {
+            if Instant::now() > end {
+                return Err(Error::failed("revive", &spec.name, "QEMU does not take the partition back"));
+            }
+            std::thread::sleep(POLL);
+        }
         Ok(())
     }
 
@@ -540,12 +572,8 @@ fn wake(name: &str, qmp: &mut Qmp, may_suspend: &mut dyn FnMut() -> bool) -> Res
     loop {
         match run_state(qmp)?.as_str() {
             "suspended" => command(qmp, "system_wakeup", json!({})).map(drop)?,
-            // The transfer had completed, or was in its last moments: QEMU gives the partition back as it was, suspended.
-            "postmigrate" | "finish-migrate" | "paused" => {
-                // Refused when there is nothing to cancel, or when it is too early to continue: the next look will tell.
-                let _ = command(qmp, "migrate_cancel", json!({}));
-                let _ = command(qmp, "cont", json!({}));
-            }
+            // The transfer is in its last moments: it will fail, and QEMU takes the partition back as it was, suspended.
+            "finish-migrate" | "paused" => {}
             "running" if may_suspend() => {}
             "running" => return Ok(()),
             other => return Err(Error::failed("wake", name, format!("QEMU says {other}"))),

@@ -1,9 +1,11 @@
 //! The way of a partition's memory: the source's QEMU connects to a socket of the lab, the lab to the destination's. So the
-//! lab can count what passes, and cut it.
+//! lab can count what passes, and cut it. It also keeps a copy: a QEMU that has sent all of a suspended partition cannot go on
+//! with it (10.0.2 ends with "invalid runstate transition: 'postmigrate' -> 'suspended'"), a new one that reads the copy can.
 
+use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -15,6 +17,7 @@ use crate::error::Error;
 #[derive(Debug)]
 pub struct Transfer {
     way: Arc<Way>,
+    copy: PathBuf,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
@@ -38,22 +41,31 @@ pub enum Interruption {
 }
 
 impl Transfer {
-    /// Listens at `entrance` for the source, and passes on to `exit`, where the destination listens. `interruption` is called
-    /// once in the middle.
-    pub fn open(entrance: &Path, exit: &Path, interruption: Interruption) -> Result<Self, Error> {
+    /// Listens at `entrance` for the source, and passes on to `exit`, where the destination listens; `copy` is the file for what
+    /// passes. `interruption` happens once in the middle.
+    pub fn open(entrance: &Path, exit: &Path, copy: &Path, interruption: Interruption) -> Result<Self, Error> {
         let failed = |source| Error::io("open the way to", exit.display(), source);
         // A socket of an earlier attempt.
         let _ = std::fs::remove_file(entrance);
         let listener = UnixListener::bind(entrance).map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
         let way = Arc::new(Way::default());
+        let mut file = File::create(copy).map_err(|source| Error::io("make", copy.display(), source))?;
         let (there, exit) = (Arc::clone(&way), exit.to_owned());
         let thread = std::thread::spawn(move || {
-            if let Err(error) = there.carry(&listener, &exit, interruption) {
+            if let Err(error) = there.carry(&listener, &exit, &mut file, interruption) {
                 eprintln!("lparlab: transfer: {error}");
             }
         });
-        Ok(Self { way, thread: Some(thread) })
+        Ok(Self { way, copy: copy.to_owned(), thread: Some(thread) })
+    }
+
+    /// Gives a QEMU that waits at `entrance` what has passed, once the source has sent all.
+    pub fn replay(&self, entrance: &Path) -> Result<(), Error> {
+        let failed = |source| Error::io("give back the partition from", self.copy.display(), source);
+        let mut file = File::open(&self.copy).map_err(failed)?;
+        let mut stream = UnixStream::connect(entrance).map_err(failed)?;
+        io::copy(&mut file, &mut stream).map(drop).map_err(failed)
     }
 
     /// Bytes that have passed.
@@ -78,6 +90,8 @@ impl Drop for Transfer {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+        // As large as the partition's memory; nobody wants it any more.
+        let _ = std::fs::remove_file(&self.copy);
     }
 }
 
@@ -90,7 +104,13 @@ impl Way {
         }
     }
 
-    fn carry(&self, listener: &UnixListener, exit: &Path, mut interruption: Interruption) -> io::Result<()> {
+    fn carry(
+        &self,
+        listener: &UnixListener,
+        exit: &Path,
+        copy: &mut File,
+        mut interruption: Interruption,
+    ) -> io::Result<()> {
         let Some(mut source) = self.accept(listener)? else { return Ok(()) };
         let mut destination = UnixStream::connect(exit)?;
         self.ends
@@ -104,6 +124,8 @@ impl Way {
             if count == 0 || self.is_over.load(Ordering::Relaxed) {
                 return destination.shutdown(std::net::Shutdown::Write);
             }
+            // The copy first: whatever the destination has, the lab has.
+            copy.write_all(&buffer[..count])?;
             destination.write_all(&buffer[..count])?;
             let passed = self.passed_bytes.fetch_add(count as u64, Ordering::Relaxed) + count as u64;
             if passed >= MIDDLE_OF_TRANSFER_BYTES {
@@ -140,11 +162,12 @@ mod tests {
     #[test]
     fn bytes_pass_are_counted_and_interrupted_once_in_the_middle() {
         let directory = tempfile::tempdir().unwrap();
-        let (entrance, exit) = (directory.path().join("in"), directory.path().join("out"));
+        let [entrance, exit, copy] = ["in", "out", "copy"].map(|name| directory.path().join(name));
         let destination = UnixListener::bind(&exit).unwrap();
         let (sender, interrupted) = channel();
         let transfer =
-            Transfer::open(&entrance, &exit, Interruption::Call(Box::new(move || sender.send(()).unwrap()))).unwrap();
+            Transfer::open(&entrance, &exit, &copy, Interruption::Call(Box::new(move || sender.send(()).unwrap())))
+                .unwrap();
         let sender = std::thread::spawn(move || {
             let mut source = UnixStream::connect(&entrance).unwrap();
             let block = vec![7; 1 << 20];
@@ -156,14 +179,17 @@ mod tests {
         assert_eq!(arrived.len(), 10 << 20);
         assert_eq!(transfer.passed_bytes(), 10 << 20);
         assert_eq!(interrupted.try_iter().count(), 1);
+        assert_eq!(std::fs::read(&copy).unwrap(), arrived);
+        drop(transfer);
+        assert!(!copy.exists());
     }
 
     #[test]
     fn a_cut_in_the_middle_ends_both_sides() {
         let directory = tempfile::tempdir().unwrap();
-        let (entrance, exit) = (directory.path().join("in"), directory.path().join("out"));
+        let [entrance, exit, copy] = ["in", "out", "copy"].map(|name| directory.path().join(name));
         let destination = UnixListener::bind(&exit).unwrap();
-        let transfer = Transfer::open(&entrance, &exit, Interruption::Cut).unwrap();
+        let transfer = Transfer::open(&entrance, &exit, &copy, Interruption::Cut).unwrap();
         let sender = std::thread::spawn(move || {
             let mut source = UnixStream::connect(&entrance).unwrap();
             let block = vec![7; 1 << 20];

@@ -259,10 +259,9 @@ impl<'a> Performer<'a> {
 fn judge(journal: &Journal, step: &Migrate) -> Result<(), String> {
     let expected = match step.outcome {
         Expected::Completed => Phase::Completed,
-        Expected::RolledBack => Phase::RolledBack,
-        Expected::Refused => Phase::Refused,
         Expected::Either if journal.phase() == Phase::Completed => Phase::Completed,
-        Expected::Either => Phase::RolledBack,
+        Expected::RolledBack | Expected::Either => Phase::RolledBack,
+        Expected::Refused => Phase::Refused,
     };
     let reason = journal.reason.as_deref().unwrap_or_default();
     if journal.phase() != expected {
