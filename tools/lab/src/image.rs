@@ -30,7 +30,8 @@ impl Image {
     }
 
     /// Finds an image, or makes it. `LPARLAB_IMAGES` may name a directory with images ready made, one directory a key;
-    /// otherwise a checkout's `cargo xtask guest-image` is asked.
+    /// otherwise `cargo xtask guest-image` is asked, in the
+    /// checkout that `LPARLAB_CHECKOUT` names, or in this one.
     pub fn get(kernel: &str, with_tools: bool) -> Result<Self, Error> {
         let key = Self::key(kernel, with_tools);
         if let Some(directory) = std::env::var_os("LPARLAB_IMAGES") {
@@ -42,10 +43,12 @@ impl Image {
         if with_tools {
             command.arg("--tools");
         }
-        let made = command
-            .stderr(std::process::Stdio::inherit())
-            .output()
-            .map_err(|error| failed(format!("cargo: {error}; run it in a checkout, or set LPARLAB_IMAGES")))?;
+        if let Some(checkout) = std::env::var_os("LPARLAB_CHECKOUT") {
+            command.current_dir(checkout);
+        }
+        let made = command.stderr(std::process::Stdio::inherit()).output().map_err(|error| {
+            failed(format!("cargo: {error}; run it in a checkout (tools/lparlab), or set LPARLAB_IMAGES"))
+        })?;
         if !made.status.success() {
             return Err(failed("cargo xtask guest-image failed; its words are above".into()));
         }

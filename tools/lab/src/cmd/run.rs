@@ -34,25 +34,24 @@ pub(crate) fn run(
         file.clone().into(),
     ];
     let status = namespace::supervisor(&arguments)?.status().context("start the lab: unshare (package util-linux)")?;
-    let results = finish(&file, junit, json);
+    let text = std::fs::read_to_string(&file);
     if let Some(logs) = logs {
         keep(&home, logs)?;
         println!("logs are in {}", logs.display());
     }
     std::fs::remove_dir_all(&home).with_context(|| format!("remove {}", home.display()))?;
-    results.with_context(|| format!("the lab ended without a report ({status})"))?;
+    finish(&text.with_context(|| format!("the lab ended without a report ({status})"))?, junit, json)?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn finish(file: &Path, junit: Option<&Path>, json: Option<&Path>) -> anyhow::Result<()> {
-    let text = std::fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
-    let results: Results = serde_json::from_str(&text)?;
+fn finish(text: &str, junit: Option<&Path>, json: Option<&Path>) -> anyhow::Result<()> {
+    let results: Results = serde_json::from_str(text)?;
     print!("{}", report::closing(&results));
     if let Some(path) = junit {
         std::fs::write(path, report::junit(&results)).with_context(|| format!("write {}", path.display()))?;
     }
     if let Some(path) = json {
-        std::fs::write(path, &text).with_context(|| format!("write {}", path.display()))?;
+        std::fs::write(path, text).with_context(|| format!("write {}", path.display()))?;
     }
     Ok(())
 }

@@ -29,6 +29,8 @@ const TRANSFER_DEADLINE: Duration = Duration::from_secs(300);
 const RESUME_DEADLINE: Duration = Duration::from_secs(180);
 /// A partition whose console died has the request or never gets it.
 const WITHOUT_CONSOLE: Duration = Duration::from_secs(20);
+/// Time for the answer that ends a blackout.
+const ANSWER_DEADLINE: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(20);
 
 /// How to migrate.
@@ -232,7 +234,7 @@ impl Course<'_> {
         let argv = ["run-parts", "--exit-on-error", &directory];
         let done = self.lab.guests.exec(&frame.console, name, &argv, self.options.hook_deadline)?;
         let said =
-            String::from_utf8_lossy(if done.stderr.is_empty() { &done.stdout } else { &done.stderr }).into_owned();
+            [done.stdout, done.stderr].map(|text| String::from_utf8_lossy(&text).trim().replace('\n', "; ")).join("; ");
         match done.status {
             0 => Ok(()),
             124 => Err(Error::guest(
@@ -425,9 +427,9 @@ impl Course<'_> {
         let sockets = destination.sockets.clone();
         let mut source = std::mem::replace(body, destination);
         // From here on the partition is the destination's.
+        self.from.console.detach(&spec.name);
         let killed = source.qemu.kill().map_err(|error| Error::failed("end the source of", &spec.name, error));
         drop(source);
-        self.from.console.detach(&spec.name);
         self.lab.unplug(spec, self.from);
         self.transfer = None;
         self.partition.update(|view| {
@@ -443,6 +445,11 @@ impl Course<'_> {
 
     fn measure(&mut self) {
         if let Some(prober) = self.prober.take() {
+            // The blackout ends with an answer: wait for one, it is due any moment.
+            let now = Instant::now();
+            while prober.gaps().first_after(now).is_none() && now.elapsed() < ANSWER_DEADLINE {
+                std::thread::sleep(POLL);
+            }
             let gaps = prober.stop();
             self.journal.blackout_ms = gaps.longest().and_then(|gap| u64::try_from(gap.length().as_millis()).ok());
         }
@@ -451,11 +458,11 @@ impl Course<'_> {
     fn roll_back(&mut self, body: &mut Body) -> Result<(), Error> {
         let spec = &self.partition.spec;
         if let Some(mut destination) = self.destination.take() {
+            self.to.console.detach(&spec.name);
             // Reaped before the source is woken: never two.
             destination.qemu.kill().map_err(|error| Error::failed("end the destination of", &spec.name, error))?;
+            self.lab.unplug(spec, self.to);
         }
-        self.to.console.detach(&spec.name);
-        self.lab.unplug(spec, self.to);
         if run_state(&mut body.qmp)? == "postmigrate" {
             self.revive_source(body)?;
         }
@@ -476,8 +483,8 @@ impl Course<'_> {
             return Err(Error::Refused("there is no copy of the transfer".into()));
         };
         let hardware = Hardware::of(&spec.name, &mut body.qmp)?;
-        body.qemu.kill().map_err(|error| Error::failed("end the source of", &spec.name, error))?;
         self.from.console.detach(&spec.name);
+        body.qemu.kill().map_err(|error| Error::failed("end the source of", &spec.name, error))?;
         self.lab.unplug(spec, self.from);
         let machine = self.lab.machine(spec, self.from, &hardware, Some("in"))?;
         let mut revived = self.lab.launch(spec, self.from, &machine)?;

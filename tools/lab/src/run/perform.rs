@@ -149,7 +149,7 @@ impl<'a> Performer<'a> {
                 options.hook_deadline = Duration::from_secs(seconds);
             }
             let journal = migrate(self.lab, partition, self.lab.frame(to)?, &options, &|_| ())?;
-            if step.fault.is_none() {
+            if step.fault.is_none() && journal.phase() == Phase::Completed {
                 self.blackouts_ms.extend(journal.blackout_ms);
             }
             judge(&journal, step)
