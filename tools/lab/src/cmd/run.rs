@@ -35,7 +35,10 @@ pub(crate) fn run(
     ];
     let status = namespace::supervisor(&arguments)?.status().context("start the lab: unshare (package util-linux)")?;
     let text = std::fs::read_to_string(&file);
-    if let Some(logs) = logs {
+    // Of a failure the logs are always kept.
+    let unasked =
+        std::env::temp_dir().join(format!("lparlab-{}-logs", home.file_name().unwrap_or_default().to_string_lossy()));
+    if let Some(logs) = logs.or((!status.success()).then_some(unasked.as_path())) {
         keep(&home, logs)?;
         println!("logs are in {}", logs.display());
     }

@@ -73,6 +73,7 @@ pub fn migrate(
         watch,
         started: Instant::now(),
         journal: Journal::new(&from.spec.name, &to.spec.name),
+        before: partition.view().migration,
         destination: None,
         transfer: None,
         write: None,
@@ -92,6 +93,8 @@ struct Course<'a> {
     watch: &'a dyn Fn(&Journal),
     started: Instant,
     journal: Journal,
+    /// The migration before this one.
+    before: Option<Journal>,
     destination: Option<Body>,
     transfer: Option<Transfer>,
     /// The partition's write of the stream id.
@@ -105,12 +108,11 @@ impl Course<'_> {
     fn run(&mut self, body: &mut Body) {
         let mut phase = Phase::Validating;
         loop {
-            self.enter(phase);
-            if phase.is_end() {
+            if self.options.only_validate && phase == Phase::Preparing {
                 break;
             }
-            if self.options.only_validate && phase == Phase::Preparing {
-                self.journal.moments.pop();
+            self.enter(phase);
+            if phase.is_end() {
                 break;
             }
             let next = match self.perform(phase, body) {
@@ -127,6 +129,12 @@ impl Course<'_> {
 
     fn enter(&mut self, phase: Phase) {
         self.journal.enter(phase, self.started);
+        eprintln!(
+            "lparlab: {} to {}: {phase} after {:?}",
+            self.partition.spec.name,
+            self.to.spec.name,
+            self.started.elapsed()
+        );
         self.publish();
     }
 
@@ -168,10 +176,20 @@ impl Course<'_> {
 
     fn finish(&mut self, phase: Phase) {
         self.prober = None;
+        if phase.is_end() {
+            self.publish();
+        }
         self.partition.update(|view| {
-            view.state = if phase == Phase::Lost { State::NotActivated } else { State::Running };
+            match phase {
+                Phase::Lost => view.state = State::NotActivated,
+                Phase::Completed | Phase::RolledBack => view.state = State::Running,
+                _ => {}
+            }
+            if self.options.only_validate {
+                // Nothing has happened to it.
+                view.migration.clone_from(&self.before);
+            }
         });
-        self.publish();
     }
 
     /// Performs the scenario's fault when its phase begins. The one in the middle of the transfer is the transfer's.
