@@ -21,6 +21,10 @@ use crate::partition::{Body, Journal, Partition, State};
 use crate::qemu::migration::{Progress, migration_progress};
 use crate::qmp::Qmp;
 
+pub use back::recover;
+
+mod back;
+
 /// The stream id that the partition writes. On PowerVM the console gives it; QEMU knows no streams (no H_VASI_STATE).
 const STREAM_ID: &[u8] = b"0x1234567\n";
 /// A guest under TCG on a loaded machine takes its time.
@@ -472,80 +476,6 @@ impl Course<'_> {
             self.journal.blackout_ms = gaps.longest().and_then(|gap| u64::try_from(gap.length().as_millis()).ok());
         }
     }
-
-    fn roll_back(&mut self, body: &mut Body) -> Result<(), Error> {
-        let spec = &self.partition.spec;
-        if let Some(mut destination) = self.destination.take() {
-            self.to.console.detach(&spec.name);
-            // Reaped before the source is woken: never two.
-            destination.qemu.kill().map_err(|error| Error::failed("end the destination of", &spec.name, error))?;
-            self.lab.unplug(spec, self.to);
-        }
-        if run_state(&mut body.qmp)? == "postmigrate" {
-            self.revive_source(body)?;
-        }
-        self.transfer = None;
-        self.wake_source(body)?;
-        self.wait_for_source(body)?;
-        if self.is_prepared {
-            self.hooks(self.from, "post")?;
-        }
-        self.measure();
-        Ok(())
-    }
-
-    /// Starts another QEMU on the source and gives it the copy of what the first one has sent.
-    fn revive_source(&mut self, body: &mut Body) -> Result<(), Error> {
-        let spec = &self.partition.spec;
-        let Some(transfer) = &self.transfer else {
-            return Err(Error::Refused("there is no copy of the transfer".into()));
-        };
-        let hardware = Hardware::of(&spec.name, &mut body.qmp)?;
-        self.from.console.detach(&spec.name);
-        body.qemu.kill().map_err(|error| Error::failed("end the source of", &spec.name, error))?;
-        self.lab.unplug(spec, self.from);
-        let machine = self.lab.machine(spec, self.from, &hardware, Some("in"))?;
-        let mut revived = self.lab.launch(spec, self.from, &machine)?;
-        revived.released_cores.clone_from(&body.released_cores);
-        self.from.console.attach(&spec.name, &revived.sockets.join("channel"))?;
-        transfer.replay(&revived.sockets.join("in"))?;
-        let sockets = revived.sockets.clone();
-        *body = revived;
-        self.partition.update(|view| view.sockets = sockets);
-        let end = Instant::now() + TRANSFER_DEADLINE;
-        while !is_suspended(&mut body.qmp)? {
-            if Instant::now() > end {
-                return Err(Error::failed("revive", &spec.name, "QEMU does not take the partition back"));
-            }
-            std::thread::sleep(POLL);
-        }
-        Ok(())
-    }
-
-    /// As long as the write has no answer, the partition may still be on its way into the suspension.
-    fn wake_source(&mut self, body: &mut Body) -> Result<(), Error> {
-        let write = &mut self.write;
-        wake(&self.partition.spec.name, &mut body.qmp, &mut || {
-            write.as_mut().is_some_and(|write| write.poll().is_none())
-        })
-    }
-
-    /// A console that was killed is being started again: ask until the partition answers.
-    fn wait_for_source(&mut self, body: &mut Body) -> Result<(), Error> {
-        let name = &self.partition.spec.name;
-        let end = Instant::now() + RESUME_DEADLINE;
-        loop {
-            // A request that outlived its console may suspend the partition only now.
-            if is_suspended(&mut body.qmp)? {
-                command(&mut body.qmp, "system_wakeup", json!({}))?;
-            }
-            match self.lab.guests.hello(&self.from.console, name, Duration::from_secs(10)) {
-                Ok(_) => return Ok(()),
-                Err(error) if Instant::now() > end => return Err(error),
-                Err(_) => std::thread::sleep(POLL),
-            }
-        }
-    }
 }
 
 /// Whether a request failed because its console did.
@@ -565,47 +495,4 @@ fn is_suspended(qmp: &mut Qmp) -> Result<bool, Error> {
 
 fn command(qmp: &mut Qmp, name: &str, arguments: serde_json::Value) -> Result<serde_json::Value, Error> {
     qmp.execute(name, arguments).map_err(|error| Error::failed("QMP", name, error))
-}
-
-/// Gets a partition to run again whose way back failed: wakes its QEMU if that is still there.
-pub fn recover(lab: &Lab, partition: &Partition) -> Result<String, Error> {
-    let mut held = partition.take()?;
-    let name = &partition.spec.name;
-    let gone = || Error::Refused(format!("{name} has no QEMU any more: lparlab down and up start it anew"));
-    let body = held.as_mut().ok_or_else(gone)?;
-    if !body.qemu.is_running() {
-        return Err(gone());
-    }
-    let state = run_state(&mut body.qmp)?;
-    if state == "running" && partition.view().state == State::Running {
-        return Ok(format!("{name} runs on {}: there is nothing to recover", partition.view().system));
-    }
-    let frame = &lab.frames[body.system];
-    wake(&partition.spec.name, &mut body.qmp, &mut || false)?;
-    lab.guests.hello(&frame.console, name, RESUME_DEADLINE)?;
-    partition.update(|view| {
-        view.state = State::Running;
-        view.system.clone_from(&frame.spec.name);
-    });
-    Ok(format!("{name} runs again on {} (QEMU said {state})", frame.spec.name))
-}
-
-/// Brings a QEMU back to running from wherever a migration left it; `may_suspend` says whether its partition is on its way
-/// into the suspension.
-fn wake(name: &str, qmp: &mut Qmp, may_suspend: &mut dyn FnMut() -> bool) -> Result<(), Error> {
-    let end = Instant::now() + SUSPEND_DEADLINE;
-    loop {
-        match run_state(qmp)?.as_str() {
-            "suspended" => command(qmp, "system_wakeup", json!({})).map(drop)?,
-            // The transfer is in its last moments: it will fail, and QEMU takes the partition back as it was, suspended.
-            "finish-migrate" | "paused" => {}
-            "running" if may_suspend() => {}
-            "running" => return Ok(()),
-            other => return Err(Error::failed("wake", name, format!("QEMU says {other}"))),
-        }
-        if Instant::now() > end {
-            return Err(Error::failed("wake", name, "it neither runs nor sleeps"));
-        }
-        std::thread::sleep(POLL);
-    }
 }
