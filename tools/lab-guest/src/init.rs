@@ -9,7 +9,6 @@ mod children;
 pub(crate) mod modules;
 mod mounts;
 mod ofdt;
-mod personality;
 
 use std::fs;
 use std::path::Path;
@@ -21,7 +20,7 @@ use anyhow::Result;
 use nix::sys::reboot::{RebootMode, reboot};
 
 use children::{Children, End};
-use personality::Personality;
+use lab_guest::personality::Personality;
 
 /// Modules in the order in which they can be loaded, one path a line: the image's maker has sorted them. It takes seconds under
 /// TCG to load all, so that only those are waited for that the guest's start needs; a disk's where there is a disk.
@@ -37,7 +36,7 @@ pub(crate) fn run() -> ! {
     told("mount the kernel's filesystems", mounts::kernel());
     told("load modules", modules::load_all(Path::new(MODULES_BOOT)));
     let personality = match fs::read_to_string("/proc/cmdline") {
-        Ok(line) => personality::parse(&line),
+        Ok(line) => lab_guest::personality::parse(&line),
         Err(error) => {
             eprintln!("init: read /proc/cmdline: {error}");
             Personality::default()

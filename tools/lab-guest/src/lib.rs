@@ -5,3 +5,4 @@
 
 pub mod channel;
 pub mod load;
+pub mod personality;

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use super::personality::Personality;
+use lab_guest::personality::Personality;
 
 /// Loopback and what the personality names.
 pub(crate) fn set_up(personality: &Personality) -> Result<()> {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use super::personality::{Node, Personality, Property, properties};
+use lab_guest::personality::{Personality, Property, properties};
 
 const OFDT: &str = "/proc/ppc64/ofdt";
 
@@ -21,10 +21,7 @@ pub(crate) fn write_all(personality: &Personality) -> Result<()> {
 }
 
 fn write(property: &Property) -> Result<()> {
-    let node = match property.node {
-        Node::Root => PathBuf::from("/proc/device-tree"),
-        Node::Adapter(unit) => PathBuf::from(format!("/sys/bus/vio/devices/{unit:x}/of_node")),
-    };
+    let node = PathBuf::from(property.node.directory());
     let handle = phandle(&node)?;
     let request = request(node.join(property.name).exists(), handle, property);
     let mut ofdt = OpenOptions::new().write(true).open(OFDT).with_context(|| format!("open {OFDT}"))?;
@@ -48,6 +45,7 @@ fn request(exists: bool, phandle: u32, property: &Property) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use lab_guest::personality::Node;
 
     #[test]
     fn requests_are_what_the_kernel_parses() {

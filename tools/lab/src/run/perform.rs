@@ -139,7 +139,8 @@ impl<'a> Performer<'a> {
         }
         let found = step.stdout_contains.as_ref().is_none_or(|words| stdout.contains(words));
         if done.status == step.status && found {
-            return Ok(stdout.lines().next().unwrap_or_default().to_owned());
+            // A device tree's strings end with a zero byte, which logs and grep do not like.
+            return Ok(stdout.lines().next().unwrap_or_default().replace(char::is_control, " ").trim().to_owned());
         }
         let said = format!("status {}, said: {stdout}{}", done.status, String::from_utf8_lossy(&done.stderr));
         Err(Error::guest(&step.lpar, &step.argv.join(" "), said))

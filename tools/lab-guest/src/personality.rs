@@ -2,26 +2,31 @@
 
 /// Who this partition is.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Personality {
-    pub(crate) name: Option<String>,
-    pub(crate) id: Option<u32>,
-    pub(crate) uuid: Option<String>,
-    pub(crate) migratable: bool,
+pub struct Personality {
+    /// Partition name.
+    pub name: Option<String>,
+    /// Partition number.
+    pub id: Option<u32>,
+    /// Partition UUID.
+    pub uuid: Option<String>,
+    /// Whether it may migrate.
+    pub migratable: bool,
     /// As the device tree has it: `IBM,8286-41A`.
-    pub(crate) system: Option<String>,
+    pub system: Option<String>,
     /// Seven characters, as `2166666`.
-    pub(crate) serial: Option<String>,
+    pub serial: Option<String>,
     /// Unit addresses of the two adapters.
-    pub(crate) management: Option<u32>,
-    pub(crate) lan: Option<u32>,
+    pub management: Option<u32>,
+    /// See `management`.
+    pub lan: Option<u32>,
     /// As `10.77.0.3/24`.
-    pub(crate) lan_address: Option<String>,
+    pub lan_address: Option<String>,
     /// What was not understood.
-    pub(crate) complaints: Vec<String>,
+    pub complaints: Vec<String>,
 }
 
 /// Reads the words that begin with `lparlab.`.
-pub(crate) fn parse(command_line: &str) -> Personality {
+pub fn parse(command_line: &str) -> Personality {
     let mut found = Personality::default();
     for word in command_line.split_ascii_whitespace() {
         let Some((key, value)) = word.strip_prefix("lparlab.").and_then(|word| word.split_once('=')) else {
@@ -69,22 +74,36 @@ impl Personality {
 
 /// A node of the device tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Node {
+pub enum Node {
+    /// `/`.
     Root,
     /// The virtual device with this unit address.
     Adapter(u32),
 }
 
+impl Node {
+    /// Its directory in a running partition.
+    pub fn directory(self) -> String {
+        match self {
+            Self::Root => "/proc/device-tree".into(),
+            Self::Adapter(unit) => format!("/sys/bus/vio/devices/{unit:x}/of_node"),
+        }
+    }
+}
+
 /// One property to write.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Property {
-    pub(crate) node: Node,
-    pub(crate) name: &'static str,
-    pub(crate) value: Vec<u8>,
+pub struct Property {
+    /// Where.
+    pub node: Node,
+    /// Its name.
+    pub name: &'static str,
+    /// Its bytes.
+    pub value: Vec<u8>,
 }
 
 /// What PowerVM shows and QEMU does not. Strings end with a zero byte, numbers are big endian (PAPR, device tree).
-pub(crate) fn properties(of: &Personality) -> Vec<Property> {
+pub fn properties(of: &Personality) -> Vec<Property> {
     let text = |text: &str| [text.as_bytes(), b"\0"].concat();
     let mut all = Vec::new();
     let mut root =
@@ -98,6 +117,9 @@ pub(crate) fn properties(of: &Personality) -> Vec<Property> {
     // IBM, the place of manufacture as PowerVM writes it, and the serial number.
     root("system-id", of.serial.as_deref().map(|serial| text(&format!("IBM,02{serial}"))));
     for unit in [of.management, of.lan].into_iter().flatten() {
+        // Inferred: on PowerVM the DRC index of a virtual slot is the unit address of what is in it.
+        let index = unit.to_be_bytes().to_vec();
+        all.push(Property { node: Node::Adapter(unit), name: "ibm,my-drc-index", value: index });
         if let Some(code) = location_code(of, unit) {
             all.push(Property { node: Node::Adapter(unit), name: "ibm,loc-code", value: text(&code) });
         }
@@ -164,7 +186,9 @@ mod tests {
             (Node::Root, "ibm,migratable-partition", "\0\0\0\u{1}"),
             (Node::Root, "model", "IBM,8286-41A\0"),
             (Node::Root, "system-id", "IBM,022166666\0"),
+            (Node::Adapter(0x3000_0004), "ibm,my-drc-index", "0\0\0\u{4}"),
             (Node::Adapter(0x3000_0004), "ibm,loc-code", "U8286.41A.2166666-V3-C4-T1\0"),
+            (Node::Adapter(0x3000_5000), "ibm,my-drc-index", "0\0P\0"),
             (Node::Adapter(0x3000_5000), "ibm,loc-code", "U8286.41A.2166666-V3-C5-T1\0"),
         ];
         assert_eq!(shown, expected.map(|(node, name, value)| (node, name, value.to_owned())));
