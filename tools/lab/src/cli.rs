@@ -11,7 +11,7 @@ use lab::scenario::step::{Direction, Resource};
 #[command(name = "lparlab", version, max_term_width = 100)]
 pub(crate) struct Cli {
     /// Which lab, when several run
-    #[arg(long, global = true, default_value = "default", env = "LPARLAB")]
+    #[arg(long, global = true, default_value = "default", env = "LPARLAB", value_parser = lab::directory::name)]
     pub(crate) lab: String,
     #[command(subcommand)]
     pub(crate) command: Command,

@@ -33,6 +33,13 @@ pub fn make_base() -> Result<PathBuf, Error> {
     Ok(base)
 }
 
+/// A lab's name, if it is one: it becomes part of a path, below which `down` removes everything.
+pub fn name(text: &str) -> Result<String, String> {
+    let is_name =
+        !text.is_empty() && text.len() <= 40 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    if is_name { Ok(text.to_owned()) } else { Err("a lab's name has letters, digits and '-', 40 at most".into()) }
+}
+
 /// The directory of the lab called `name`.
 pub fn of(name: &str) -> PathBuf {
     base().join(name)
@@ -100,6 +107,14 @@ pub fn all() -> Result<Vec<(String, bool)>, Error> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn a_name_cannot_leave_the_directory_of_all_labs() {
+        assert_eq!(name("faults-4711").as_deref(), Ok("faults-4711"));
+        for bad in ["", "..", "../x", "a/b", "a b", "x\0"] {
+            assert!(name(bad).is_err(), "{bad:?}");
+        }
+    }
 
     #[test]
     fn a_lab_that_runs_is_not_claimed_again_and_a_dead_one_is_cleared() {
