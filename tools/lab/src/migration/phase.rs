@@ -2,15 +2,16 @@
 //!
 //! ```text
 //! validating -> preparing -> suspending -> transferring -> resuming -> completing -> completed
-//!     |             |            |              |             |
-//!     v             +------------+--------------+-------------+--> rolling back -> rolled back
+//!     |             |            |              |             |            |
+//!     v             +------------+--------------+-------------+------------+--> rolling back -> rolled back
 //!  refused                                                              |
 //!                                                                       v
 //!                                                                     lost
 //! ```
 //!
 //! The source is given up at the end of `resuming`, when the partition has answered on the destination. Until then a failure
-//! leads back; after it the partition lives on the destination, and what fails then (identity, hooks) is a warning.
+//! leads back; after it the partition lives on the destination, and what fails then (identity, hooks) is a warning. Only when
+//! the destination itself dies before `completed`, the source gets the partition back as it was when it suspended.
 
 use serde::{Deserialize, Serialize};
 
@@ -57,13 +58,16 @@ impl Phase {
         })
     }
 
-    /// What follows when it could not.
-    pub fn after_failure(self) -> Option<Self> {
+    /// What follows when it could not; after the source was given up that depends on whether the destination lives.
+    pub fn after_failure(self, destination_lives: bool) -> Option<Self> {
         Some(match self {
             Self::Validating => Self::Refused,
-            Self::Preparing | Self::Suspending | Self::Transferring | Self::Resuming => Self::RollingBack,
-            // The source is gone and the partition runs: what failed is a warning.
-            Self::Completing => Self::Completed,
+            // The partition runs on the destination: what failed is a warning.
+            Self::Completing if destination_lives => Self::Completed,
+            // In the last of these it went down with the destination: the source has a copy of the transfer.
+            Self::Preparing | Self::Suspending | Self::Transferring | Self::Resuming | Self::Completing => {
+                Self::RollingBack
+            }
             Self::RollingBack => Self::Lost,
             Self::Completed | Self::RolledBack | Self::Refused | Self::Lost => return None,
         })
@@ -76,7 +80,7 @@ impl Phase {
 
     /// Whether `--stop` and a failure still lead back to the source.
     pub fn can_be_undone(self) -> bool {
-        matches!(self.after_failure(), Some(Self::RollingBack | Self::Refused))
+        matches!(self.after_failure(true), Some(Self::RollingBack | Self::Refused))
     }
 
     /// As `status` and reports print it.
@@ -128,7 +132,7 @@ mod tests {
         let mut ends = std::collections::BTreeSet::new();
         while let Some(way) = ways.pop() {
             let last = way[way.len() - 1];
-            for next in [last.after_success(), last.after_failure()] {
+            for next in [last.after_success(), last.after_failure(true), last.after_failure(false)] {
                 let Some(next) = next else {
                     ends.insert(last);
                     continue;

@@ -79,6 +79,7 @@ pub fn migrate(
         journal: Journal::new(&from.spec.name, &to.spec.name),
         before: partition.view().migration,
         destination: None,
+        hardware: None,
         transfer: None,
         write: None,
         is_prepared: false,
@@ -100,6 +101,8 @@ struct Course<'a> {
     /// The migration before this one.
     before: Option<Journal>,
     destination: Option<Body>,
+    /// What the partition has.
+    hardware: Option<Hardware>,
     transfer: Option<Transfer>,
     /// The partition's write of the stream id.
     write: Option<Pending>,
@@ -122,8 +125,10 @@ impl Course<'_> {
             let next = match self.perform(phase, body) {
                 Ok(()) => phase.after_success(),
                 Err(error) => {
-                    self.note(phase, &error);
-                    phase.after_failure()
+                    let lives = self.destination.is_some() || body.qemu.is_running();
+                    let next = phase.after_failure(lives);
+                    self.note(phase, &error, next == Some(Phase::Completed));
+                    next
                 }
             };
             phase = next.unwrap_or(Phase::Lost);
@@ -149,9 +154,9 @@ impl Course<'_> {
     }
 
     /// The first failure is the reason; after the point of no return failures are warnings.
-    fn note(&mut self, phase: Phase, error: &Error) {
+    fn note(&mut self, phase: Phase, error: &Error, is_warning: bool) {
         let text = format!("{phase}: {error}");
-        if phase == Phase::Completing || self.journal.reason.is_some() {
+        if is_warning || self.journal.reason.is_some() {
             self.journal.warnings.push(text);
         } else {
             self.journal.reason = Some(text);
@@ -284,6 +289,7 @@ impl Course<'_> {
         };
         let hardware = Hardware::of(&spec.name, &mut body.qmp)?;
         let mut machine = self.lab.machine(spec, self.to, &hardware, Some("in"))?;
+        self.hardware = Some(hardware);
         if self.has_fault(Breakage::WrongIdentity) {
             machine.system.serial = "0000000".into();
         }
@@ -453,7 +459,6 @@ impl Course<'_> {
         let killed = source.qemu.kill().map_err(|error| Error::failed("end the source of", &spec.name, error));
         drop(source);
         self.lab.unplug(spec, self.from);
-        self.transfer = None;
         self.partition.update(|view| {
             view.system.clone_from(&self.to.spec.name);
             view.sockets = sockets;
@@ -462,6 +467,10 @@ impl Course<'_> {
         let told = identity::tell(self.lab, self.partition, self.to);
         let hooks = self.hooks(self.to, "post");
         self.measure();
+        if !body.qemu.is_running() {
+            return Err(Error::Refused("the destination's QEMU died".into()));
+        }
+        self.transfer = None;
         told.and(hooks)
     }
 

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{Course, POLL, RESUME_DEADLINE, SUSPEND_DEADLINE, TRANSFER_DEADLINE, command, is_suspended, run_state};
 use crate::error::Error;
-use crate::lab::{Hardware, Lab};
+use crate::lab::Lab;
 use crate::partition::{Body, Partition, State};
 use crate::qmp::Qmp;
 
@@ -19,7 +19,14 @@ impl Course<'_> {
             destination.qemu.kill().map_err(|error| Error::failed("end the destination of", &spec.name, error))?;
             self.lab.unplug(spec, self.to);
         }
-        if run_state(&mut body.qmp)? == "postmigrate" {
+        if body.system == self.to.index {
+            // The partition was the destination's already, and went down with it.
+            self.to.console.detach(&spec.name);
+            self.lab.unplug(spec, self.to);
+            self.revive_source(body)?;
+        } else if run_state(&mut body.qmp)? == "postmigrate" {
+            self.from.console.detach(&spec.name);
+            self.lab.unplug(spec, self.from);
             self.revive_source(body)?;
         }
         self.transfer = None;
@@ -38,18 +45,19 @@ impl Course<'_> {
         let Some(transfer) = &self.transfer else {
             return Err(Error::Refused("there is no copy of the transfer".into()));
         };
-        let hardware = Hardware::of(&spec.name, &mut body.qmp)?;
-        self.from.console.detach(&spec.name);
-        body.qemu.kill().map_err(|error| Error::failed("end the source of", &spec.name, error))?;
-        self.lab.unplug(spec, self.from);
-        let machine = self.lab.machine(spec, self.from, &hardware, Some("in"))?;
+        let Some(hardware) = &self.hardware else { return Err(Error::Refused("its hardware is not known".into())) };
+        body.qemu.kill().map_err(|error| Error::failed("end the last QEMU of", &spec.name, error))?;
+        let machine = self.lab.machine(spec, self.from, hardware, Some("in"))?;
         let mut revived = self.lab.launch(spec, self.from, &machine)?;
         revived.released_cores.clone_from(&body.released_cores);
         self.from.console.attach(&spec.name, &revived.sockets.join("channel"))?;
         transfer.replay(&revived.sockets.join("in"))?;
         let sockets = revived.sockets.clone();
         *body = revived;
-        self.partition.update(|view| view.sockets = sockets);
+        self.partition.update(|view| {
+            view.sockets = sockets;
+            view.system.clone_from(&self.from.spec.name);
+        });
         let end = Instant::now() + TRANSFER_DEADLINE;
         while !is_suspended(&mut body.qmp)? {
             if Instant::now() > end {
