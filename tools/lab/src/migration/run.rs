@@ -247,8 +247,9 @@ impl Course<'_> {
         if let Some(frame) = [self.from, self.to].into_iter().find(|frame| !frame.console.is_running()) {
             return refuse(format!("the console of {} does not answer", frame.spec.name));
         }
-        if !matches!(run_state(&mut body.qmp)?.as_str(), "running") {
-            return refuse(format!("{name} does not run: QEMU says {}", run_state(&mut body.qmp)?));
+        let state = run_state(&mut body.qmp)?;
+        if state != "running" {
+            return refuse(format!("{name} does not run: QEMU says {state}"));
         }
         self.lab.guests.hello(&self.from.console, name, QUICK)?;
         self.hooks(self.from, "check")
