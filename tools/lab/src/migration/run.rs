@@ -19,10 +19,12 @@ use crate::guest::{Pending, QUICK, write_action};
 use crate::lab::{Frame, Hardware, Lab};
 use crate::partition::{Body, Journal, Partition, State};
 use crate::qemu::migration::{Progress, migration_progress};
-use crate::qmp::Qmp;
 
+pub use ask::run_state;
+use ask::{command, is_suspended};
 pub use back::recover;
 
+mod ask;
 mod back;
 
 /// The stream id that the partition writes. On PowerVM the console gives it; QEMU knows no streams (no H_VASI_STATE).
@@ -491,18 +493,4 @@ impl Course<'_> {
 /// Whether a request failed because its console did.
 fn is_of_console(cause: &str) -> bool {
     cause.contains("console")
-}
-
-/// QEMU's run state: `running`, `suspended`, `inmigrate`, `postmigrate`, …
-pub fn run_state(qmp: &mut Qmp) -> Result<String, Error> {
-    let state = command(qmp, "query-status", json!({}))?;
-    Ok(state["status"].as_str().unwrap_or_default().to_owned())
-}
-
-fn is_suspended(qmp: &mut Qmp) -> Result<bool, Error> {
-    Ok(run_state(qmp)? == "suspended")
-}
-
-fn command(qmp: &mut Qmp, name: &str, arguments: serde_json::Value) -> Result<serde_json::Value, Error> {
-    qmp.execute(name, arguments).map_err(|error| Error::failed("QMP", name, error))
 }
