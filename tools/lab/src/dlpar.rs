@@ -1,11 +1,11 @@
-//! Dynamic resizing: the resource is made available by QMP, the partition is told through its console, and both are asked
-//! what came of it.
+//! Dynamic resizing: the resource is made available (or asked back) by QMP, the partition is told through its console which
+//! one it is (`/sys/kernel/dlpar`, by DRC index), and both are asked what came of it.
 //!
-//! Adding: QMP `device_add` sends the hotplug event, and the kernel takes the resource up by itself.
+//! For what it adds and for memory it wants back QEMU sends the kernel a hotplug event as well, which PowerVM never does.
+//! Whichever comes first does the work; the other finds it done, and the kernel says so with an error that means nothing
+//! here: the event's for a core or block that it has already, the console's likewise. What counts is what both sides have.
 //!
-//! Removing a core: the partition is told (`/sys/kernel/dlpar`, by DRC index) and releases it; QEMU keeps it for the next
-//! addition, with a thread that stands still. Removing memory: QMP `device_del` asks the kernel by a hotplug event, and its
-//! refusal comes as an event too. (Seen with QEMU 10.0.2: of memory that the kernel gave up unasked, QEMU never hears.)
+//! A core that the partition released stays with QEMU for the next addition, its thread standing still: see `unplug_core`.
 
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 use crate::guest::QUICK;
 use crate::lab::{Frame, Lab};
+use crate::machine::PluggedDimm;
 use crate::partition::{Body, Partition};
 use crate::qemu::hotplug::{self, HotplugError};
 use crate::qmp::Qmp;
@@ -35,11 +36,15 @@ pub struct Change {
 
 /// The kernel works at its own pace under TCG.
 const TAKE_UP_DEADLINE: Duration = Duration::from_secs(120);
+/// A refusal is either true or the event was faster, and then nearly done.
+const REFUSED_DEADLINE: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(50);
 /// Longer than the kernel's slowest tick, shorter than anybody minds.
 const STILLNESS: Duration = Duration::from_millis(300);
 /// DRC index of core n: PAPR's type CPU in the top nibble; QEMU numbers cores by their first thread.
 const CPU_DRC: u32 = 0x1000_0000;
+/// DRC index of memory block n: type LMB.
+const LMB_DRC: u32 = 0x8000_0000;
 
 /// Adds or removes; `amount` is CPUs, or MiB.
 pub fn change(
@@ -58,6 +63,8 @@ pub fn change(
     let guest_before = request.guest_count()?;
     let units = if resource == Resource::Cpu { amount } else { amount / LMB_MIB };
     let mut after = before;
+    // The last refusal that the partition sent through its console.
+    let mut said = None;
     for done in 0..units {
         let result = match direction {
             Direction::Add => request.add(body),
@@ -68,11 +75,14 @@ pub fn change(
             Resource::Cpu => view.cpus = after,
             Resource::Mem => view.memory_mib = after,
         });
-        if let Err(error) = result {
-            return Err(Error::failed("change", name, format!("{done} of {units} done, then: {error}")));
+        match result {
+            Ok(refusal) => said = refusal.or(said),
+            Err(error) => {
+                return Err(Error::failed("change", name, format!("{done} of {units} done, then: {error}")));
+            }
         }
     }
-    let guest_after = request.wait_guest(guest_before, before, after)?;
+    let guest_after = request.wait_guest(guest_before, before, after, said.as_deref())?;
     Ok(Change { before, after, guest_before, guest_after })
 }
 
@@ -146,47 +156,57 @@ impl Request<'_> {
         })
     }
 
-    /// Waits until the partition counts as many more or fewer as QEMU does.
-    fn wait_guest(&self, guest_before: u32, before: u32, after: u32) -> Result<u32, Error> {
+    /// Waits until the partition counts as many more or fewer as QEMU does. `said`: its refusal, which stands if it does not.
+    fn wait_guest(&self, guest_before: u32, before: u32, after: u32, said: Option<&str>) -> Result<u32, Error> {
         let expected = (guest_before + after).saturating_sub(before);
-        let end = Instant::now() + TAKE_UP_DEADLINE;
+        let end = Instant::now() + if said.is_some() { REFUSED_DEADLINE } else { TAKE_UP_DEADLINE };
         loop {
             let found = self.guest_count()?;
             if found == expected {
                 return Ok(found);
             }
             if Instant::now() > end {
-                let cause = format!("it counts {found}, not {expected}, {TAKE_UP_DEADLINE:?} after the change");
+                let said = said.map(|said| format!("; it said: {said}")).unwrap_or_default();
+                let cause = format!("it counts {found}, not {expected}, well after the change{said}");
                 return Err(Error::guest(&self.partition.spec.name, "take up the change", cause));
             }
             std::thread::sleep(POLL);
         }
     }
 
-    fn add(&self, body: &mut Body) -> Result<(), Error> {
+    /// Gives the partition a core or a block; its refusal, if it sent one.
+    fn add(&self, body: &mut Body) -> Result<Option<String>, Error> {
         let failed = |error| Error::failed("add hardware to", &self.partition.spec.name, error);
         match (self.resource, body.released_cores.first().copied()) {
             (Resource::Cpu, Some(core)) => {
-                self.tell(&format!("cpu add index {:#x}", CPU_DRC | core))?;
+                self.tell(Direction::Add, core)?.map_or(Ok(()), |refusal| Err(self.kept(&refusal)))?;
                 body.released_cores.remove(&core);
-                Ok(())
+                Ok(None)
             }
-            (Resource::Cpu, None) => hotplug::plug_core(&mut body.qmp).map(drop).map_err(failed),
-            (Resource::Mem, _) => hotplug::plug_memory(&mut body.qmp, LMB_MIB).map(drop).map_err(failed),
+            (Resource::Cpu, None) => {
+                let core = hotplug::plug_core(&mut body.qmp).map_err(failed)?;
+                self.tell(Direction::Add, small(core.id))
+            }
+            (Resource::Mem, _) => {
+                let dimm = hotplug::plug_memory(&mut body.qmp, LMB_MIB).map_err(failed)?;
+                self.tell(Direction::Add, block_of(&dimm))
+            }
         }
     }
 
-    fn remove(&self, body: &mut Body) -> Result<(), Error> {
-        let failed = |error| Error::failed("remove hardware from", &self.partition.spec.name, error);
+    /// Takes a core or a block from the partition. A refusal is an error here: the resource is still the partition's.
+    fn remove(&self, body: &mut Body) -> Result<Option<String>, Error> {
         if self.resource == Resource::Mem {
-            return self.remove_memory(&mut body.qmp);
+            return self.remove_memory(&mut body.qmp).map(|()| None);
         }
+        let failed = |error| Error::failed("remove hardware from", &self.partition.spec.name, error);
         let cores = hotplug::query_cores(&mut body.qmp).map_err(failed)?;
         let present = cores.iter().filter(|core| core.qom_path.is_some()).map(|core| small(core.id));
         let last = present.filter(|core| !body.released_cores.contains(core)).max().unwrap_or(0);
-        self.tell(&format!("cpu remove index {:#x}", CPU_DRC | last))?;
+        self.tell(Direction::Remove, last)?.map_or(Ok(()), |refusal| Err(self.kept(&refusal)))?;
         body.released_cores.insert(last);
-        self.wait_still(body, last)
+        self.wait_still(body, last)?;
+        Ok(None)
     }
 
     /// Waits until the thread that QMP names for the core uses no time any more: the platform's side of the release.
@@ -225,34 +245,53 @@ impl Request<'_> {
         let failed = |error| Error::failed("remove memory from", &self.partition.spec.name, error);
         let mut refusals = Vec::new();
         for dimm in hotplug::query_dimms(qmp).map_err(failed)?.into_iter().rev() {
-            match hotplug::unplug_memory(qmp, &dimm, Instant::now() + TAKE_UP_DEADLINE) {
+            hotplug::ask_memory_back(qmp, &dimm).map_err(failed)?;
+            let refusal = self.tell(Direction::Remove, block_of(&dimm))?;
+            match hotplug::await_memory_back(qmp, &dimm, Instant::now() + TAKE_UP_DEADLINE) {
                 Ok(()) => return Ok(()),
                 Err(HotplugError::Kept { device }) => {
-                    refusals.push(format!("{device}: {}", self.last_word_on_memory()));
+                    refusals.push(format!("{device}: {}", refusal.unwrap_or_else(|| "it does not say why".into())));
                 }
                 Err(error) => return Err(failed(error)),
             }
         }
-        Err(Error::Refused(format!("the kernel keeps all blocks that were added: {}", refusals.join("; "))))
+        Err(Error::Refused(format!("the partition keeps all blocks that were added: {}", refusals.join("; "))))
     }
 
-    /// The last line of the kernel's log that speaks of memory blocks: why it refused one.
-    fn last_word_on_memory(&self) -> String {
-        let log = self.lab.guests.exec(&self.frame.console, &self.partition.spec.name, &["dmesg"], QUICK);
-        let text = log.map(|done| String::from_utf8_lossy(&done.stdout).into_owned()).unwrap_or_default();
-        text.lines().rfind(|line| line.contains("pseries-hotplug-mem")).unwrap_or("its log does not say why").to_owned()
-    }
-
-    fn tell(&self, request: &str) -> Result<(), Error> {
-        let line = format!("{request}\n");
-        self.lab.guests.write(
+    /// Tells the partition, through the console of the system it is on, to take up or release one resource. Its refusal
+    /// comes back as words; an error is a console or a partition that does not answer.
+    fn tell(&self, direction: Direction, number: u32) -> Result<Option<String>, Error> {
+        let line = dlpar_line(self.resource, direction, number);
+        let deadline = TAKE_UP_DEADLINE + QUICK;
+        self.lab.guests.try_write(
             &self.frame.console,
             &self.partition.spec.name,
             "/sys/kernel/dlpar",
             line.as_bytes(),
-            TAKE_UP_DEADLINE + QUICK,
+            deadline,
         )
     }
+
+    fn kept(&self, refusal: &str) -> Error {
+        Error::guest(&self.partition.spec.name, "change its processors", refusal)
+    }
+}
+
+/// The kernel's grammar (arch/powerpc/platforms/pseries/dlpar.c); `number` is a core's or a block's.
+fn dlpar_line(resource: Resource, direction: Direction, number: u32) -> String {
+    let action = match direction {
+        Direction::Add => "add",
+        Direction::Remove => "remove",
+    };
+    match resource {
+        Resource::Cpu => format!("cpu {action} index {:#x}\n", CPU_DRC | number),
+        Resource::Mem => format!("memory {action} index {:#x}\n", LMB_DRC | number),
+    }
+}
+
+/// The logical memory block that a DIMM of one block is: QEMU numbers blocks by their address.
+fn block_of(dimm: &PluggedDimm) -> u32 {
+    small((dimm.address >> 20) / u64::from(LMB_MIB))
 }
 
 fn small(number: u64) -> u32 {
@@ -277,6 +316,20 @@ fn memory_mib_in(meminfo: &str) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_partition_is_told_by_drc_index() {
+        let dimm = PluggedDimm {
+            memory: "memory0".into(),
+            device: "dimm0".into(),
+            mib: u64::from(LMB_MIB),
+            address: 1 << 30,
+            slot: 0,
+        };
+        assert_eq!(block_of(&dimm), 4);
+        assert_eq!(dlpar_line(Resource::Mem, Direction::Remove, 4), "memory remove index 0x80000004\n");
+        assert_eq!(dlpar_line(Resource::Cpu, Direction::Add, 3), "cpu add index 0x10000003\n");
+    }
 
     #[test]
     fn what_the_partition_counts_is_read_from_its_files() {

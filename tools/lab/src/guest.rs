@@ -22,16 +22,30 @@ pub struct Guests {
     greeting: Condvar,
 }
 
+/// Why a request was not done.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unmet {
+    /// The partition's system said no: the operation, the thing, the cause.
+    #[error("{0}")]
+    Refused(String),
+    /// The console that the request or its answer goes through died: the partition may do it or not.
+    #[error("{0}")]
+    ConsoleDied(String),
+    /// Nobody waits any more.
+    #[error("the lab is ending")]
+    Ending,
+}
+
 /// Where an answer goes.
-type Asker = SyncSender<Result<Answer, String>>;
+type Asker = SyncSender<Result<Answer, Unmet>>;
 
 /// A request on its way.
 #[derive(Debug)]
 pub struct Pending {
     lpar: String,
     what: String,
-    answer: Receiver<Result<Answer, String>>,
-    arrived: Option<Result<Answer, String>>,
+    answer: Receiver<Result<Answer, Unmet>>,
+    arrived: Option<Result<Answer, Unmet>>,
 }
 
 /// How a command in a guest ended.
@@ -110,9 +124,27 @@ impl Guests {
         bytes: &[u8],
         deadline: Duration,
     ) -> Result<(), Error> {
-        match self.call(console, lpar, write_action(path, bytes), deadline)? {
-            Answer::Done => Ok(()),
-            other => Err(unexpected(lpar, &format!("write {path}"), &other)),
+        match self.try_write(console, lpar, path, bytes, deadline)? {
+            None => Ok(()),
+            Some(refusal) => Err(Error::guest(lpar, &format!("write {path}"), refusal)),
+        }
+    }
+
+    /// Writes a file of the guest with one write(2); what its system says against it is an answer, not an error.
+    pub fn try_write(
+        &self,
+        console: &Console,
+        lpar: &str,
+        path: &str,
+        bytes: &[u8],
+        deadline: Duration,
+    ) -> Result<Option<String>, Error> {
+        let what = format!("write {path}");
+        match self.begin(console, lpar, write_action(path, bytes))?.outcome(deadline)? {
+            Ok(Answer::Done) => Ok(None),
+            Ok(other) => Err(unexpected(lpar, &what, &other)),
+            Err(Unmet::Refused(refusal)) => Ok(Some(refusal)),
+            Err(unmet) => Err(Error::guest(lpar, &what, unmet.to_string())),
         }
     }
 
@@ -166,7 +198,7 @@ impl Guests {
         lock(&self.waiting).retain(|(lpar, _), sender| {
             let stays = !lpars.contains(lpar);
             if !stays {
-                let _ = sender.try_send(Err(cause.to_owned()));
+                let _ = sender.try_send(Err(Unmet::ConsoleDied(cause.to_owned())));
             }
             stays
         });
@@ -181,10 +213,16 @@ const ANSWER_GRACE: Duration = Duration::from_secs(20);
 impl Pending {
     /// Waits for the answer.
     pub fn wait(mut self, deadline: Duration) -> Result<Answer, Error> {
+        let outcome = self.outcome(deadline)?;
+        outcome.map_err(|unmet| Error::guest(&self.lpar, &self.what, unmet.to_string()))
+    }
+
+    /// Waits for the answer, or the reason why there is none; an error when neither comes.
+    fn outcome(&mut self, deadline: Duration) -> Result<Result<Answer, Unmet>, Error> {
         let end = Instant::now() + deadline;
         loop {
-            if let Some(answer) = self.poll_until(end) {
-                return answer.clone().map_err(|cause| Error::guest(&self.lpar, &self.what, cause));
+            if let Some(outcome) = self.poll_until(end) {
+                return Ok(outcome.clone());
             }
             if Instant::now() >= end {
                 return Err(Error::guest(&self.lpar, &self.what, format!("no answer in {deadline:?}")));
@@ -193,17 +231,17 @@ impl Pending {
     }
 
     /// The answer, if it is there; it stays.
-    pub fn poll(&mut self) -> Option<&Result<Answer, String>> {
+    pub fn poll(&mut self) -> Option<&Result<Answer, Unmet>> {
         self.poll_until(Instant::now())
     }
 
-    fn poll_until(&mut self, end: Instant) -> Option<&Result<Answer, String>> {
+    fn poll_until(&mut self, end: Instant) -> Option<&Result<Answer, Unmet>> {
         if self.arrived.is_none() {
             self.arrived = match self.answer.recv_timeout(end.saturating_duration_since(Instant::now())) {
-                Ok(Ok(Answer::Failed { message, .. })) => Some(Err(message)),
+                Ok(Ok(Answer::Failed { message, .. })) => Some(Err(Unmet::Refused(message))),
                 Ok(answer) => Some(answer),
                 Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => Some(Err("the lab is ending".into())),
+                Err(RecvTimeoutError::Disconnected) => Some(Err(Unmet::Ending)),
             };
         }
         self.arrived.as_ref()

@@ -140,8 +140,8 @@ fn cores_and_memory_are_added() -> Result<(), String> {
     assert_eq!(present(&mut qmp), 4);
     assert!(matches!(hotplug::plug_core(&mut qmp), Err(HotplugError::Nothing(_))));
 
-    assert_eq!(hotplug::plug_memory(&mut qmp, 256).unwrap(), "dimm0");
-    assert_eq!(hotplug::plug_memory(&mut qmp, 512).unwrap(), "dimm1");
+    assert_eq!(hotplug::plug_memory(&mut qmp, 256).unwrap().device, "dimm0");
+    assert_eq!(hotplug::plug_memory(&mut qmp, 512).unwrap().device, "dimm1");
     // More than max_memory_mib: refused, and nothing of it stays behind.
     for _ in 0..2 {
         let refusal = hotplug::plug_memory(&mut qmp, 1024).unwrap_err();
@@ -152,9 +152,10 @@ fn cores_and_memory_are_added() -> Result<(), String> {
     let dimms = hotplug::query_dimms(&mut qmp).unwrap();
     assert_eq!(dimms.iter().map(|dimm| dimm.mib).collect::<Vec<_>>(), [256, 512]);
     // No kernel has taken them up, so QEMU gives them back without asking.
-    hotplug::unplug_memory(&mut qmp, &dimms[0], soon()).unwrap();
+    hotplug::ask_memory_back(&mut qmp, &dimms[0]).unwrap();
+    hotplug::await_memory_back(&mut qmp, &dimms[0], soon()).unwrap();
     assert_eq!(hotplug::query_dimms(&mut qmp).unwrap(), dimms[1..]);
-    assert_eq!(hotplug::plug_memory(&mut qmp, 256).unwrap(), "dimm0");
+    assert_eq!(hotplug::plug_memory(&mut qmp, 256).unwrap().device, "dimm0");
     assert_eq!((hotplug::unplug_core(&mut qmp, soon()).unwrap().id, present(&mut qmp)), (3, 3));
     Ok(())
 }
@@ -275,7 +276,8 @@ fn debians_kernel_takes_up_and_gives_up() -> Result<(), String> {
     assert!(added.is_ok(), "{added:?}; QEMU: {:?} {}", qemu.exit_status(), qemu.log_tail());
     heard(&machine, "memory grew");
     let dimms = hotplug::query_dimms(&mut qmp).unwrap();
-    match hotplug::unplug_memory(&mut qmp, &dimms[0], lengthy()) {
+    hotplug::ask_memory_back(&mut qmp, &dimms[0]).unwrap();
+    match hotplug::await_memory_back(&mut qmp, &dimms[0], lengthy()) {
         Ok(()) => assert!(hotplug::query_dimms(&mut qmp).unwrap().is_empty()),
         // Pages that cannot be moved: a true answer, and the DIMM is still there.
         Err(HotplugError::Kept { .. }) => assert_eq!(hotplug::query_dimms(&mut qmp).unwrap(), dimms),

@@ -15,7 +15,7 @@ use super::phase::Phase;
 use super::transfer::{Interruption, Transfer};
 use crate::echo::Prober;
 use crate::error::Error;
-use crate::guest::{Pending, QUICK, write_action};
+use crate::guest::{Pending, QUICK, Unmet, write_action};
 use crate::lab::{Frame, Hardware, Lab};
 use crate::partition::{Body, Journal, Partition, State};
 use crate::qemu::migration::{Progress, migration_progress};
@@ -336,8 +336,8 @@ impl Course<'_> {
             let failed = |cause: String| Err(Error::guest(&self.partition.spec.name, "suspend", cause));
             match self.write.as_mut().and_then(Pending::poll) {
                 // The console died, not the partition: it may suspend all the same, but not for long.
-                Some(Err(cause)) if is_of_console(cause) => end = end.min(begun + WITHOUT_CONSOLE),
-                Some(Err(cause)) => return failed(cause.clone()),
+                Some(Err(Unmet::ConsoleDied(_))) => end = end.min(begun + WITHOUT_CONSOLE),
+                Some(Err(cause)) => return failed(cause.to_string()),
                 Some(Ok(answer)) => return failed(format!("it went on by itself: {answer:?}")),
                 None => {}
             }
@@ -435,8 +435,8 @@ impl Course<'_> {
         loop {
             match self.write.as_mut().and_then(Pending::poll) {
                 Some(Ok(_)) => break,
-                Some(Err(cause)) if !is_of_console(cause) => return Err(Error::guest(&name, "resume", cause.clone())),
-                _ => {}
+                Some(Err(Unmet::ConsoleDied(_))) | None => {}
+                Some(Err(cause)) => return Err(Error::guest(&name, "resume", cause.to_string())),
             }
             self.destination_lives()?;
             if self.to.console.is_connected(&name)
@@ -488,9 +488,4 @@ impl Course<'_> {
             self.journal.blackout_ms = gaps.longest().and_then(|gap| u64::try_from(gap.length().as_millis()).ok());
         }
     }
-}
-
-/// Whether a request failed because its console did.
-fn is_of_console(cause: &str) -> bool {
-    cause.contains("console")
 }

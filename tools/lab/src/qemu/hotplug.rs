@@ -1,7 +1,7 @@
 //! Processors and memory for a running machine: which QMP commands to send (pure), and sending them.
 //!
-//! Adding is done when QEMU has accepted it; the guest's kernel takes it up by itself. Removing is a request to the guest:
-//! it is done when QEMU reports `DEVICE_DELETED`, and refused when it reports an unplug error.
+//! Adding is done when QEMU has accepted it; it then tells the guest's kernel by a hotplug event. Removing is a request to
+//! the guest: it is done when QEMU reports `DEVICE_DELETED`, and refused when it reports an unplug error.
 
 use std::time::Instant;
 
@@ -234,7 +234,9 @@ pub fn plug_core(qmp: &mut Qmp) -> Result<Core, HotplugError> {
 pub fn unplug_core(qmp: &mut Qmp, deadline: Instant) -> Result<Core, HotplugError> {
     let mut present = query_cores(qmp)?.into_iter().filter(|core| core.qom_path.is_some() && core.id != 0);
     let core = present.next_back().ok_or_else(|| HotplugError::Nothing("only the first core is left".to_owned()))?;
-    unplug(qmp, &remove_core(&core), deadline)?;
+    let command = remove_core(&core);
+    run(qmp, &command, "remove", &core.device())?;
+    await_removal(qmp, command.arguments["id"].as_str().unwrap_or_default(), deadline)?;
     Ok(core)
 }
 
@@ -244,8 +246,8 @@ pub fn query_dimms(qmp: &mut Qmp) -> Result<Vec<PluggedDimm>, HotplugError> {
     dimms(&answer)
 }
 
-/// Adds a DIMM of this size; gives its id.
-pub fn plug_memory(qmp: &mut Qmp, mib: u32) -> Result<String, HotplugError> {
+/// Adds a DIMM of this size.
+pub fn plug_memory(qmp: &mut Qmp, mib: u32) -> Result<PluggedDimm, HotplugError> {
     let number = free_dimm_number(&query_dimms(qmp)?);
     let device = dimm_device(number);
     let [object, dimm] = add_memory(number, mib)?;
@@ -258,13 +260,21 @@ pub fn plug_memory(qmp: &mut Qmp, mib: u32) -> Result<String, HotplugError> {
             drop(qmp.execute("object-del", json!({ "id": memory })));
         }
     })?;
-    Ok(device)
+    let added = query_dimms(qmp)?.into_iter().find(|dimm| dimm.device == device);
+    added.ok_or_else(|| HotplugError::Nothing(format!("QEMU has accepted {device} and does not list it")))
 }
 
-/// Asks the guest to give up a DIMM and waits until it has.
-pub fn unplug_memory(qmp: &mut Qmp, dimm: &PluggedDimm, deadline: Instant) -> Result<(), HotplugError> {
-    let [device, object] = remove_memory(dimm);
-    unplug(qmp, &device, deadline)?;
+/// Asks for a DIMM back. Before this QEMU lets the guest release none of its blocks (hw/ppc/spapr_drc.c,
+/// `drc_isolate_logical`: `RTAS_OUT_HW_ERROR`; the kernel's view and QEMU's then differ for good).
+pub fn ask_memory_back(qmp: &mut Qmp, dimm: &PluggedDimm) -> Result<(), HotplugError> {
+    let [device, _] = remove_memory(dimm);
+    run(qmp, &device, "remove", &dimm.device)
+}
+
+/// Waits until the guest has given up the DIMM that it was asked for.
+pub fn await_memory_back(qmp: &mut Qmp, dimm: &PluggedDimm, deadline: Instant) -> Result<(), HotplugError> {
+    let [_, object] = remove_memory(dimm);
+    await_removal(qmp, &dimm.device, deadline)?;
     run(qmp, &object, "free the memory of", &dimm.device)
 }
 
@@ -272,14 +282,12 @@ fn run(qmp: &mut Qmp, command: &Command, operation: &'static str, device: &str) 
     qmp.execute(command.name, command.arguments.clone()).map(drop).map_err(failed(operation, device))
 }
 
-fn unplug(qmp: &mut Qmp, command: &Command, deadline: Instant) -> Result<(), HotplugError> {
-    let device = command.arguments["id"].as_str().unwrap_or_default().to_owned();
-    run(qmp, command, "remove", &device)?;
+fn await_removal(qmp: &mut Qmp, device: &str, deadline: Instant) -> Result<(), HotplugError> {
     loop {
-        let event = qmp.wait_event(&REMOVAL_EVENTS, deadline).map_err(failed("remove", &device))?;
-        match removal(&event, &device) {
+        let event = qmp.wait_event(&REMOVAL_EVENTS, deadline).map_err(failed("remove", device))?;
+        match removal(&event, device) {
             Some(Removal::Gone) => return Ok(()),
-            Some(Removal::Kept) => return Err(HotplugError::Kept { device }),
+            Some(Removal::Kept) => return Err(HotplugError::Kept { device: device.to_owned() }),
             None => {}
         }
     }
