@@ -1,0 +1,36 @@
+//! The verbs: each takes its arguments, calls the library and prints.
+
+pub(crate) mod check;
+pub(crate) mod diff;
+pub(crate) mod explain;
+pub(crate) mod fragment;
+pub(crate) mod manual;
+pub(crate) mod merge;
+pub(crate) mod sets;
+pub(crate) mod verify;
+
+use anyhow::Context;
+use kconf::places::Sysroot;
+use kconf::sets::Sets;
+use kconf::source::{self, Source};
+
+use crate::cli::SystemArgs;
+
+/// The sets that the command line asks for.
+fn load_sets(system: &SystemArgs) -> anyhow::Result<Sets> {
+    Ok(match &system.sets {
+        Some(directory) => Sets::from_directory(directory)?,
+        None => Sets::embedded()?,
+    })
+}
+
+/// A configuration that an argument names.
+fn read(argument: &str, system: &SystemArgs) -> anyhow::Result<Source> {
+    Ok(source::read(Some(argument), None, &Sysroot::at(&system.sysroot))?)
+}
+
+/// A configuration or fragment that is a file, of which only the text is wanted.
+fn read_fragment(path: &std::path::Path, system: &SystemArgs) -> anyhow::Result<Source> {
+    let name = path.to_str().with_context(|| format!("{} is no name in UTF-8", path.display()))?;
+    read(name, system)
+}

@@ -1,0 +1,114 @@
+//! The configuration inside a kernel image (`CONFIG_IKCONFIG`).
+//!
+//! The kernel keeps it gzipped behind the mark `IKCFG_ST`. In a vmlinux the mark is in plain sight. A vmlinuz or zImage
+//! holds the kernel compressed, somewhere: wherever a compression could begin, the rest is unpacked and searched, as
+//! `scripts/extract-ikconfig` does it. All of it streams; what is unpacked is bounded, and so is the number of attempts.
+
+use std::io::{self, Read, Seek, SeekFrom};
+
+use super::compression::{Compression, MAGICS};
+use crate::config::CONFIG_BYTES;
+
+/// Bytes of an image. A vmlinux with debug information has about 600 MB.
+pub const IMAGE_BYTES: u64 = 1 << 30;
+/// Bytes that all attempts together may unpack: a distribution's kernel has 60 MB without debug information.
+const UNPACKED_BYTES: u64 = 1 << 30;
+/// Attempts for each compression. Its magic number occurs by chance, too: LZMA's often, in tables of small numbers.
+const ATTEMPTS: usize = 32;
+/// Before the gzipped configuration.
+const MARK: &[u8] = b"IKCFG_ST";
+/// Bytes that are searched at a time.
+const WINDOW_BYTES: usize = 64 << 10;
+
+/// What was found.
+#[derive(Debug)]
+pub enum Embedded {
+    /// The configuration's text.
+    Config(Vec<u8>),
+    /// None; the LZO that could hold it cannot be read.
+    OnlyLzo,
+    /// None.
+    Nothing,
+}
+
+/// Looks for the configuration in an image.
+pub fn extract(image: &mut (impl Read + Seek)) -> io::Result<Embedded> {
+    let mut compressed: Vec<(Compression, u64)> = Vec::new();
+    image.seek(SeekFrom::Start(0))?;
+    let found = search(&mut image.take(IMAGE_BYTES), |offset, rest| {
+        if let Some(compression) = Compression::of(rest) {
+            if compressed.iter().filter(|(other, _)| *other == compression).count() < ATTEMPTS {
+                compressed.push((compression, offset));
+            }
+        }
+    })?;
+    if let Some(config) = found {
+        return Ok(Embedded::Config(config));
+    }
+    // In the order of extract-ikconfig, so that both find the same.
+    compressed
+        .sort_by_key(|(compression, offset)| (MAGICS.iter().position(|(other, _)| other == compression), *offset));
+    let mut budget = UNPACKED_BYTES;
+    for (compression, offset) in &compressed {
+        image.seek(SeekFrom::Start(*offset))?;
+        let Ok(decoder) = compression.decoder(&mut *image) else { continue };
+        let mut unpacked = decoder.take(budget);
+        // An error only says that no compression began here after all.
+        if let Ok(Some(config)) = search(&mut unpacked, |_, _| {}) {
+            return Ok(Embedded::Config(config));
+        }
+        budget = unpacked.limit();
+    }
+    let only_lzo = compressed.iter().any(|(compression, _)| *compression == Compression::Lzo);
+    Ok(if only_lzo { Embedded::OnlyLzo } else { Embedded::Nothing })
+}
+
+/// Looks for the configuration in a stream that is unpacked already.
+pub fn extract_from_stream(stream: impl Read) -> io::Result<Option<Vec<u8>>> {
+    search(&mut stream.take(UNPACKED_BYTES), |_, _| {})
+}
+
+/// Reads to the mark and unpacks the configuration behind it. `candidate` sees every place where a compression's first
+/// byte stands, with what follows.
+fn search(stream: &mut impl Read, mut candidate: impl FnMut(u64, &[u8])) -> io::Result<Option<Vec<u8>>> {
+    /// Bytes that a magic number may need after its first: they are searched again with the next window.
+    const OVERLAP: usize = 12;
+    let mut interesting = [false; 256];
+    for first in MAGICS.iter().map(|(_, magic)| magic[0]).chain([MARK[0]]) {
+        interesting[usize::from(first)] = true;
+    }
+    let mut window: Vec<u8> = Vec::with_capacity(WINDOW_BYTES + OVERLAP);
+    let mut start = 0;
+    loop {
+        let more = stream.take(WINDOW_BYTES as u64).read_to_end(&mut window)?;
+        let searched = if more == 0 { window.len() } else { window.len().saturating_sub(OVERLAP) };
+        for at in 0..searched {
+            if !interesting[usize::from(window[at])] {
+                continue;
+            }
+            let rest = &window[at..];
+            match rest.strip_prefix(MARK).filter(|packed| packed.starts_with(b"\x1f\x8b\x08")) {
+                Some(packed) => {
+                    if let Some(config) = unpack(packed.chain(&mut *stream)) {
+                        return Ok(Some(config));
+                    }
+                    // A mark without a configuration is damage: what follows has been read past.
+                    return Ok(None);
+                }
+                None => candidate(start + at as u64, rest),
+            }
+        }
+        if more == 0 {
+            return Ok(None);
+        }
+        window.drain(..searched);
+        start += searched as u64;
+    }
+}
+
+/// The gzipped configuration, if it is whole and of a configuration's size.
+fn unpack(packed: impl Read) -> Option<Vec<u8>> {
+    let mut config = Vec::new();
+    flate2::read::GzDecoder::new(packed).take(CONFIG_BYTES as u64 + 1).read_to_end(&mut config).ok()?;
+    (config.len() <= CONFIG_BYTES).then_some(config)
+}
