@@ -79,6 +79,14 @@ pub(crate) struct Check {
     /// Also look at the running system: is the module loaded, does the firmware offer it, is the kernel locked down
     #[arg(long)]
     pub(crate) running: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub(crate) form: ReportForm,
+}
+
+/// In what form a report is told.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct ReportForm {
     /// Print JSON
     #[arg(long, conflicts_with = "markdown")]
     pub(crate) json: bool,
@@ -121,11 +129,11 @@ pub(crate) struct Fragment {
 /// Arguments of `merge`.
 #[derive(Debug, Args)]
 pub(crate) struct Merge {
-    /// The configuration to begin with
-    pub(crate) base: PathBuf,
+    /// The configuration to begin with: whatever check takes
+    pub(crate) base: String,
     /// Fragments; the last one wins
     #[arg(required = true, value_name = "FRAGMENT")]
-    pub(crate) fragments: Vec<PathBuf>,
+    pub(crate) fragments: Vec<String>,
     /// Where the result goes
     #[arg(short, long, value_name = "OUT")]
     pub(crate) output: PathBuf,
@@ -140,7 +148,7 @@ pub(crate) struct Verify {
     /// The configuration after `make olddefconfig`, or the kernel that was built: whatever check takes
     pub(crate) built: String,
     /// What was asked for
-    pub(crate) fragment: PathBuf,
+    pub(crate) fragment: String,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

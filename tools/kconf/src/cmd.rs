@@ -9,7 +9,6 @@ pub(crate) mod merge;
 pub(crate) mod sets;
 pub(crate) mod verify;
 
-use anyhow::Context;
 use kconf::places::Sysroot;
 use kconf::sets::Sets;
 use kconf::source::{self, Source};
@@ -27,10 +26,4 @@ fn load_sets(system: &SystemArgs) -> anyhow::Result<Sets> {
 /// A configuration that an argument names.
 fn read(argument: &str, system: &SystemArgs) -> anyhow::Result<Source> {
     Ok(source::read(Some(argument), None, &Sysroot::at(&system.sysroot))?)
-}
-
-/// A configuration or fragment that is a file, of which only the text is wanted.
-fn read_fragment(path: &std::path::Path, system: &SystemArgs) -> anyhow::Result<Source> {
-    let name = path.to_str().with_context(|| format!("{} is no name in UTF-8", path.display()))?;
-    read(name, system)
 }

@@ -247,13 +247,11 @@ fn is_string(text: &str) -> bool {
 
 /// A decimal or hexadecimal number, as Kconfig's `int` and `hex` are.
 fn is_number(text: &str) -> bool {
-    match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
-        Some(digits) => !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit()),
-        None => {
-            let digits = text.strip_prefix('-').unwrap_or(text);
-            !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
-        }
+    if let Some(digits) = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        return !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     }
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The version in Kconfig's heading: `# Linux/powerpc 6.1.176 Kernel Configuration`; up to 3.x also

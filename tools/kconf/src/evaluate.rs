@@ -180,30 +180,34 @@ fn fitness(options: &[OptionReport]) -> Fitness {
 fn judge<'s>(entry: &'s Entry, config: &Config, kernel: &Kernel) -> OptionReport<'s> {
     let value = config.get(&entry.symbol);
     let found = found(entry, value, kernel);
+    let is_gone = !entry.exists(kernel.version, kernel.flavour) && matches!(found, Found::NoSuchSymbol | Found::N);
     let satisfied = satisfaction(entry, config, kernel);
-    let exists = entry.exists(kernel.version, kernel.flavour);
-    let verdict = match (entry.need, &satisfied, found) {
-        (_, None, Found::NoSuchSymbol | Found::N) if !exists && !is_too_old(entry, kernel) => Verdict::NotInThisVersion,
-        (Need::Information, ..) => Verdict::Information,
-        (_, Some(_), _) => Verdict::Ok,
-        (Need::Required | Need::IfPresent, None, _) => Verdict::Missing,
-        (Need::Recommended, None, _) => Verdict::NotRecommended,
-        (Need::Optional, None, _) => Verdict::Information,
+    let verdict = match entry.need {
+        _ if satisfied.is_none() && is_gone && !is_too_old(entry, kernel) => Verdict::NotInThisVersion,
+        Need::Information => Verdict::Information,
+        _ if satisfied.is_some() => Verdict::Ok,
+        Need::Required | Need::IfPresent => Verdict::Missing,
+        Need::Recommended => Verdict::NotRecommended,
+        Need::Optional => Verdict::Information,
     };
     let reason = match satisfied {
         Some(reason) if verdict == Verdict::Ok => reason,
-        _ if !exists && matches!(found, Found::NoSuchSymbol | Found::N) => absence(entry, kernel),
+        _ if is_gone => absence(entry, kernel),
         _ if entry.need == Need::Information => entry.gives.clone(),
-        _ => join(&shortcoming(entry, value, config), if entry.fails.is_empty() { &entry.gives } else { &entry.fails }),
+        _ => {
+            let consequence = if entry.fails.is_empty() { &entry.gives } else { &entry.fails };
+            format!("{}: {consequence}", shortcoming(entry, config, kernel))
+        }
+    };
+    let text = match value {
+        Some(Value::Text(text)) => Some(text.to_owned()),
+        _ => None,
     };
     OptionReport {
         symbol: &entry.symbol,
         need: entry.need,
         found,
-        value: match value {
-            Some(Value::Text(text)) => Some(text.to_owned()),
-            _ => None,
-        },
+        value: text,
         verdict,
         reason,
         confidence: entry.confidence,
@@ -276,24 +280,21 @@ fn absence(entry: &Entry, kernel: &Kernel) -> String {
 }
 
 /// What is wrong with a value.
-fn shortcoming(entry: &Entry, value: Option<Value>, config: &Config) -> String {
-    match value {
+fn shortcoming(entry: &Entry, config: &Config, kernel: &Kernel) -> String {
+    match config.get(&entry.symbol) {
         Some(Value::Module) => return "is a module and must be built in".to_owned(),
         Some(Value::Yes | Value::Text(_)) => return "has another value".to_owned(),
-        Some(Value::No) | None => {}
+        Some(Value::No) => return "is not set".to_owned(),
+        None => {}
     }
     let unmet = entry.depends.iter().find(|symbol| !config.get(symbol).is_some_and(Value::is_enabled));
     match unmet {
-        Some(symbol) if value.is_none() => format!("cannot be chosen without {symbol}"),
-        _ if value.is_none() && !entry.selected_by.is_empty() => {
+        Some(symbol) => format!("cannot be chosen without {symbol}"),
+        None if entry.hidden.at(kernel.version) && !entry.selected_by.is_empty() => {
             format!("is not set; it has no prompt and comes with {}", entry.selected_by.join(" or "))
         }
-        _ => "is not set".to_owned(),
+        None => "is not set".to_owned(),
     }
-}
-
-fn join(what: &str, consequence: &str) -> String {
-    format!("{what}: {consequence}")
 }
 
 #[cfg(test)]
@@ -395,6 +396,15 @@ confidence = "observed"
             ("NEEDED", "", "6.1", Found::Absent, Verdict::Missing, "cannot be chosen without PARENT: fails"),
             ("NEEDED", "CONFIG_PARENT=y\n", "6.1", Found::Absent, Verdict::Missing, "is not set: fails"),
             ("NEEDED", "", "3.2", Found::NoSuchSymbol, Verdict::Missing, "came with Linux 4.5"),
+            ("NEEDED", "# CONFIG_NEEDED is not set\n", "3.2", Found::N, Verdict::Missing, "came with Linux 4.5"),
+            (
+                "GONE",
+                "# CONFIG_GONE is not set\n",
+                "6.14",
+                Found::N,
+                Verdict::NotInThisVersion,
+                "gone after Linux 6.13; NEW took its place",
+            ),
             ("NEEDED", "CONFIG_NEEDED=m\n", "3.2", Found::M, Verdict::Ok, "gives"),
             (
                 "PARENT",

@@ -18,7 +18,7 @@ fn main() -> ExitCode {
         Command::Check(args) => cmd::check::run(&cli.system, args),
         Command::Explain(args) => cmd::explain::run(&cli.system, args),
         Command::Fragment(args) => cmd::fragment::run(&cli.system, args),
-        Command::Merge(args) => cmd::merge::run(args),
+        Command::Merge(args) => cmd::merge::run(&cli.system, args),
         Command::Verify(args) => cmd::verify::run(&cli.system, args),
         Command::Diff(args) => cmd::diff::run(&cli.system, args),
         Command::Sets { json } => cmd::sets::run(&cli.system, *json),

@@ -148,7 +148,8 @@ pub fn release_in(path: &Path) -> Option<String> {
 
 /// `config-RELEASE` of /boot, `config.ARCHITECTURE_FLAVOUR.xz` of Debian's linux-config packages.
 pub fn is_config_name(name: &str) -> bool {
-    (name.starts_with("config-") || name.starts_with("config.")) && !name.ends_with(".old")
+    (name.starts_with("config-") || name.starts_with("config."))
+        && Path::new(name).extension().is_none_or(|extension| extension != "old")
 }
 
 /// Children by name.

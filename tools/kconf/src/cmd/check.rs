@@ -5,8 +5,8 @@ use kconf::live;
 use kconf::places::Sysroot;
 use kconf::source;
 
-use crate::cli::{Check, SystemArgs};
-use crate::render::{self, Exit, markdown, table};
+use crate::cli::{Check, ReportForm, SystemArgs};
+use crate::render::{self, Exit, Style, markdown, table};
 
 /// Reads, judges, prints.
 pub(crate) fn run(system: &SystemArgs, args: &Check) -> anyhow::Result<Exit> {
@@ -27,25 +27,24 @@ pub(crate) fn run(system: &SystemArgs, args: &Check) -> anyhow::Result<Exit> {
         warn_of_another_kernel(&report, &seen);
         live::judge(&mut report, &seen);
     }
-    print(args, &report)?;
+    print(args.form, &report)?;
     Ok(match report.verdict {
         Fitness::Pass => Exit::Good,
         Fitness::Fail => Exit::Bad,
     })
 }
 
-fn print(args: &Check, report: &Report) -> anyhow::Result<()> {
-    if args.json {
-        render::print_json(report)
-    } else {
-        let text = if args.markdown {
-            markdown::report(report, args.verbose)
-        } else {
-            table::report(report, args.verbose, render::Style::of_stdout())
-        };
-        render::print(&text);
-        Ok(())
+fn print(form: ReportForm, report: &Report) -> anyhow::Result<()> {
+    if form.json {
+        return render::print_json(report);
     }
+    let text = if form.markdown {
+        markdown::report(report, form.verbose)
+    } else {
+        table::report(report, form.verbose, Style::of_stdout())
+    };
+    render::print(&text);
+    Ok(())
 }
 
 /// The running system says little of a configuration that is not its own.

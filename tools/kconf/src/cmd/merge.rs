@@ -2,21 +2,20 @@
 
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context;
 use kconf::merge::{Input, Merged, merge};
-use kconf::places::Sysroot;
-use kconf::source::{self, Source};
+use kconf::source::Source;
 use serde_json::json;
 
-use crate::cli::Merge;
+use crate::cli::{Merge, SystemArgs};
 use crate::render::{self, Exit};
 
 /// Merges, writes the result whole or not at all, reports what was overridden.
-pub(crate) fn run(args: &Merge) -> anyhow::Result<Exit> {
-    let base = read(&args.base)?;
-    let fragments = args.fragments.iter().map(read).collect::<anyhow::Result<Vec<_>>>()?;
+pub(crate) fn run(system: &SystemArgs, args: &Merge) -> anyhow::Result<Exit> {
+    let base = super::read(&args.base, system)?;
+    let fragments = args.fragments.iter().map(|name| super::read(name, system)).collect::<anyhow::Result<Vec<_>>>()?;
     let inputs: Vec<Input> = fragments.iter().map(as_input).collect();
     let merged = merge(as_input(&base), &inputs)?;
     write(&args.output, &merged.text)?;
@@ -26,11 +25,6 @@ pub(crate) fn run(args: &Merge) -> anyhow::Result<Exit> {
         render::print(&report(&merged, &args.output));
     }
     Ok(Exit::Good)
-}
-
-fn read(path: &PathBuf) -> anyhow::Result<Source> {
-    let name = path.to_str().with_context(|| format!("{} is no name in UTF-8", path.display()))?;
-    Ok(source::read(Some(name), None, &Sysroot::at("/"))?)
 }
 
 fn as_input(source: &Source) -> Input<'_> {

@@ -9,7 +9,7 @@ use crate::render::{self, Exit};
 pub(crate) fn run(system: &SystemArgs, args: &Verify) -> anyhow::Result<Exit> {
     let sets = super::load_sets(system)?;
     let built = super::read(&args.built, system)?;
-    let fragment = super::read_fragment(&args.fragment, system)?;
+    let fragment = super::read(&args.fragment, system)?;
     let (built, asked) = (built.config()?, fragment.config()?);
     let result = verify(&built, &asked, &sets);
     if args.json {
