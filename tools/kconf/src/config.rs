@@ -19,6 +19,8 @@ const HEADER_LINES: usize = 8;
 /// Hidden `HAVE_` symbols from which on a configuration counts as Kconfig's own. Complete ones have more than a
 /// hundred; the lists that RPM distributions keep, and excerpts, have none or a few stale ones.
 const HIDDEN_SYMBOLS: usize = 20;
+/// What is wrong with a line that is neither.
+const NO_OPTION: &str = "is neither CONFIG_NAME=VALUE nor a comment";
 
 /// What a configuration says of an option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -179,8 +181,10 @@ pub fn lines(bytes: &[u8]) -> Result<impl Iterator<Item = Result<Line<'_>, Parse
 /// UTF-8 without control characters.
 fn as_text(bytes: &[u8]) -> Result<&str, ParseError> {
     let binary = |offset: usize| ParseError::Binary { byte: bytes.get(offset).copied().unwrap_or(0), offset };
-    if let Some(offset) = bytes.iter().position(|byte| is_control(*byte)) {
-        return Err(binary(offset));
+    // A chunk is looked at as a whole, which the compiler does with vector instructions.
+    let is_text = |chunk: &[u8]| !chunk.iter().fold(false, |found, byte| found | is_control(*byte));
+    if !bytes.chunks(64).all(is_text) {
+        return Err(binary(bytes.iter().position(|byte| is_control(*byte)).unwrap_or(0)));
     }
     std::str::from_utf8(bytes).map_err(|error| binary(error.valid_up_to()))
 }
@@ -206,12 +210,13 @@ fn parse_line(line: &str) -> Result<Line<'_>, &'static str> {
     if line.is_empty() {
         return Ok(Line::Other(line));
     }
-    let rest = line.strip_prefix("CONFIG_").ok_or("is neither CONFIG_NAME=VALUE nor a comment")?;
-    let (symbol, value) = rest.split_once('=').ok_or("has no '='")?;
-    if !is_symbol(symbol) {
-        return Err("has a name that no option can have");
+    let rest = line.strip_prefix("CONFIG_").ok_or(NO_OPTION)?;
+    let end = rest.bytes().position(|byte| !is_symbol_byte(byte)).unwrap_or(rest.len());
+    let (symbol, value) = rest.split_at(end);
+    match value.strip_prefix('=') {
+        Some(value) if !symbol.is_empty() => Ok(Line::Option(symbol, parse_value(value)?)),
+        _ => Err(NO_OPTION),
     }
-    Ok(Line::Option(symbol, parse_value(value)?))
 }
 
 /// The right side of an assignment.
@@ -227,7 +232,11 @@ fn parse_value(value: &str) -> Result<Value<'_>, &'static str> {
 
 /// The name of an option, without `CONFIG_`.
 pub fn is_symbol(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    !text.is_empty() && text.bytes().all(is_symbol_byte)
+}
+
+fn is_symbol_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
 /// A quoted string in which every inner quote is escaped.
@@ -313,8 +322,8 @@ mod tests {
             (b"CONFIG_A=y\n\0", "byte 0x00 at offset 11"),
             (b"CONFIG_A=y\n\xff", "byte 0xff at offset 11"),
             (b"CONFIG_A=y\nhello\n", "line 2: is neither"),
-            (b"CONFIG_A\n", "line 1: has no '='"),
-            (b"CONFIG_A B=y\n", "line 1: has a name"),
+            (b"CONFIG_A\n", "line 1: is neither"),
+            (b"CONFIG_A B=y\n", "line 1: is neither"),
             (b"CONFIG_A=maybe\n", "line 1: has a value"),
             (b"CONFIG_A=\"a\"b\"\n", "line 1: has a value"),
             (long.as_bytes(), "line 1: is longer"),

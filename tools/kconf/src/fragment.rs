@@ -113,15 +113,19 @@ impl<'s> Fragment<'s> {
 
     /// The text of it: where it is from, then set by set what is chosen and, as comments, what is not.
     pub fn text(&self) -> String {
-        let flavour = self.target.flavour.map(|flavour| format!(", {} pages", flavour.name())).unwrap_or_default();
-        let drivers = if self.target.modules { "as modules where possible" } else { "built in" };
+        let target = self.target;
+        let flavour = target.flavour.map(|flavour| format!(", {} pages", flavour.name())).unwrap_or_default();
+        let drivers = if target.modules { "modules where possible" } else { "built in" };
+        let needs = if target.need == Need::Optional {
+            "Required, recommended and optional"
+        } else {
+            "Required and recommended"
+        };
         let names: Vec<_> = self.sections.iter().map(|section| section.set.name.as_str()).collect();
         let mut text = format!(
-            "# What a partition on IBM Power wants of Linux {}{flavour}.\n\
-             # Written by lpar-kconfig fragment; drivers {drivers}; needs down to {}.\n\
-             # Sets: {}\n",
-            self.target.version,
-            self.target.need.name(),
+            "# {needs} options of a partition on IBM Power, for Linux {}{flavour}; drivers {drivers}.\n\
+             # Written by lpar-kconfig fragment from the sets: {}\n",
+            target.version,
             names.join(" ")
         );
         for section in &self.sections {

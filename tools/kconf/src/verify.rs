@@ -68,6 +68,9 @@ fn explain(symbol: &str, asked: Value, found: Option<Value>, built: &Config, set
     if found.is_some_and(Value::is_enabled) {
         return "something else selects it with this value, or it cannot be a module".to_owned();
     }
+    if found == Some(Value::No) {
+        return "it could be chosen here: was the fragment merged before make olddefconfig?".to_owned();
+    }
     let Some(first) = entries.first() else {
         return "no such option in this version, or something that it depends on is not set".to_owned();
     };
@@ -75,7 +78,7 @@ fn explain(symbol: &str, asked: Value, found: Option<Value>, built: &Config, set
     if !entries.iter().any(|entry| entry.exists(version, built.flavour())) {
         return no_such_option(first, version);
     }
-    if found.is_none() && entries.iter().any(|entry| entry.hidden.at(version)) {
+    if entries.iter().any(|entry| entry.hidden.at(version)) {
         return match first.selected_by.as_slice() {
             [] => "it has no prompt in this version: nobody can choose it".to_owned(),
             parents => format!("it has no prompt in this version: choose {}", parents.join(" or ")),
@@ -138,6 +141,7 @@ mod tests {
             ("CONFIG_IBMVETH=m\n", "CONFIG_IBMVETH=y\n", "m", "can only be one"),
             ("CONFIG_A=y\n", "# CONFIG_A is not set\n", "y", "selects it"),
             ("CONFIG_A=y\n", "CONFIG_A=m\n", "y", "cannot be a module"),
+            ("# CONFIG_DTL is not set\n", "CONFIG_DTL=y\n", "n", "was the fragment merged"),
             ("", "CONFIG_UNHEARD_OF=y\n", "absent", "no such option in this version, or"),
             ("", "CONFIG_ARCH_MEMORY_PROBE=y\n", "absent", "no prompt in this version: choose MEMORY_HOTPLUG"),
         ];

@@ -19,6 +19,8 @@ const ATTEMPTS: usize = 32;
 const MARK: &[u8] = b"IKCFG_ST";
 /// Bytes that are searched at a time.
 const WINDOW_BYTES: usize = 64 << 10;
+/// Bytes that a look at one place may need: those at the end of a window are searched again with the next.
+const OVERLAP: usize = 16;
 
 /// What was found.
 #[derive(Debug)]
@@ -36,10 +38,11 @@ pub fn extract(image: &mut (impl Read + Seek)) -> io::Result<Embedded> {
     let mut compressed: Vec<(Compression, u64)> = Vec::new();
     image.seek(SeekFrom::Start(0))?;
     let found = search(&mut image.take(IMAGE_BYTES), |offset, rest| {
-        if let Some(compression) = Compression::of(rest) {
-            if compressed.iter().filter(|(other, _)| *other == compression).count() < ATTEMPTS {
-                compressed.push((compression, offset));
-            }
+        let Some(compression) = Compression::of(rest).filter(|compression| is_plausible(*compression, rest)) else {
+            return;
+        };
+        if compressed.iter().filter(|(other, _)| *other == compression).count() < ATTEMPTS {
+            compressed.push((compression, offset));
         }
     })?;
     if let Some(config) = found {
@@ -63,6 +66,21 @@ pub fn extract(image: &mut (impl Read + Seek)) -> io::Result<Embedded> {
     Ok(if only_lzo { Embedded::OnlyLzo } else { Embedded::Nothing })
 }
 
+/// Whether more than the magic number fits. Every kernel that can unpack an initramfs holds these numbers as constants.
+fn is_plausible(compression: Compression, rest: &[u8]) -> bool {
+    match compression {
+        // Behind lzop's nine bytes of magic: its version, the library's, the one needed, the method.
+        Compression::Lzo => {
+            rest.starts_with(b"\x89LZO\0\r\n\x1a\n")
+                && rest.get(9) == Some(&0x10)
+                && matches!(rest.get(15), Some(1..=3))
+        }
+        // Behind the magic number: the level, then the first block's.
+        Compression::Bzip2 => matches!(rest.get(3), Some(b'1'..=b'9')) && rest.get(4..10) == Some(b"1AY&SY"),
+        _ => true,
+    }
+}
+
 /// Looks for the configuration in a stream that is unpacked already.
 pub fn extract_from_stream(stream: impl Read) -> io::Result<Option<Vec<u8>>> {
     search(&mut stream.take(UNPACKED_BYTES), |_, _| {})
@@ -71,8 +89,6 @@ pub fn extract_from_stream(stream: impl Read) -> io::Result<Option<Vec<u8>>> {
 /// Reads to the mark and unpacks the configuration behind it. `candidate` sees every place where a compression's first
 /// byte stands, with what follows.
 fn search(stream: &mut impl Read, mut candidate: impl FnMut(u64, &[u8])) -> io::Result<Option<Vec<u8>>> {
-    /// Bytes that a magic number may need after its first: they are searched again with the next window.
-    const OVERLAP: usize = 12;
     let mut interesting = [false; 256];
     for first in MAGICS.iter().map(|(_, magic)| magic[0]).chain([MARK[0]]) {
         interesting[usize::from(first)] = true;

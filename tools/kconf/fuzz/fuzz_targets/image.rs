@@ -1,0 +1,8 @@
+//! A kernel image that may hold a configuration, packed or not.
+#![no_main]
+
+#[path = "../entry.rs"]
+#[allow(dead_code)]
+mod entry;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| entry::image(data));

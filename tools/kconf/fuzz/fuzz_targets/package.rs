@@ -1,0 +1,8 @@
+//! A Debian package that may hold one.
+#![no_main]
+
+#[path = "../entry.rs"]
+#[allow(dead_code)]
+mod entry;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| entry::package(data));
