@@ -28,6 +28,9 @@ pub(crate) struct SystemArgs {
     /// Use the sets in DIR/*.toml instead of the built-in ones
     #[arg(long, value_name = "DIR", global = true)]
     pub(crate) sets: Option<PathBuf>,
+    /// Of several configurations in a directory or package, take the one with TEXT in its name
+    #[arg(long, value_name = "TEXT", global = true)]
+    pub(crate) select: Option<String>,
 }
 
 /// The verbs.
@@ -70,9 +73,6 @@ pub(crate) struct Check {
     /// Check this set only; can be given more than once [default: all but article]
     #[arg(long = "set", value_name = "NAME")]
     pub(crate) set: Vec<String>,
-    /// Of several configurations in a directory or package, the one with TEXT in its name
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) select: Option<String>,
     /// Version of the kernel, where the configuration does not say it
     #[arg(long = "kernel", value_name = "VERSION")]
     pub(crate) version: Option<KernelVersion>,

@@ -23,7 +23,7 @@ fn load_sets(system: &SystemArgs) -> anyhow::Result<Sets> {
     })
 }
 
-/// A configuration that an argument names.
-fn read(argument: &str, system: &SystemArgs) -> anyhow::Result<Source> {
-    Ok(source::read(Some(argument), None, &Sysroot::at(&system.sysroot))?)
+/// A configuration that an argument names; the running kernel's without one.
+fn read(argument: Option<&str>, system: &SystemArgs) -> anyhow::Result<Source> {
+    Ok(source::read(argument, system.select.as_deref(), &Sysroot::at(&system.sysroot))?)
 }

@@ -18,7 +18,16 @@ pub struct Observation {
     lockdown: Lockdown,
     modules: HashSet<String>,
     virtual_devices: Vec<String>,
-    paths: HashMap<String, bool>,
+    paths: HashMap<String, Sight>,
+}
+
+/// What is known of a path or a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sight {
+    There,
+    NotThere,
+    /// We may not look: debugfs is for root.
+    Forbidden,
 }
 
 /// What of it a report shows.
@@ -95,6 +104,8 @@ pub enum State {
     FirmwareDoesNotOffer,
     /// It is there, and a locked-down kernel refuses its use.
     RefusedByLockdown,
+    /// We are not allowed to look.
+    NotKnown,
 }
 
 impl State {
@@ -106,6 +117,7 @@ impl State {
             Self::ModuleNotLoaded => "module not loaded",
             Self::FirmwareDoesNotOffer => "not offered by firmware",
             Self::RefusedByLockdown => "refused by lockdown",
+            Self::NotKnown => "not known",
         }
     }
 }
@@ -121,7 +133,12 @@ pub fn observe(root: &Sysroot, sets: &[&OptionSet]) -> Observation {
     };
     for live in sets.iter().flat_map(|set| &set.options).filter_map(|entry| entry.live.as_ref()) {
         if let Some(path) = &live.path {
-            seen.paths.insert(path.clone(), root.exists(path));
+            let sight = match root.exists(path) {
+                Ok(true) => Sight::There,
+                Ok(false) => Sight::NotThere,
+                Err(_) => Sight::Forbidden,
+            };
+            seen.paths.insert(path.clone(), sight);
         }
         if let Some(module) = live.module.as_ref().filter(|module| root.has_module_directory(module)) {
             seen.modules.insert(module.clone());
@@ -141,11 +158,12 @@ impl Observation {
         self.release.as_deref()
     }
 
-    fn shows(&self, live: &Live) -> bool {
+    /// The name of what an option is known by, and whether it is there.
+    fn look_at<'l>(&self, live: &'l Live) -> (&'l str, Sight) {
         match (&live.path, &live.device) {
-            (Some(path), _) => self.paths.get(path).copied().unwrap_or(false),
-            (None, Some(device)) => self.has_device(device),
-            (None, None) => false,
+            (Some(path), _) => (path, self.paths.get(path).copied().unwrap_or(Sight::NotThere)),
+            (None, Some(device)) if self.has_device(device) => (device, Sight::There),
+            (None, device) => (device.as_deref().unwrap_or_default(), Sight::NotThere),
         }
     }
 
@@ -172,25 +190,64 @@ pub fn judge(report: &mut Report, seen: &Observation) {
     report.conclude();
 }
 
+/// One option's answer. A path shows that something works; a device, that it is needed.
 fn answer(option: &OptionReport, live: &Live, seen: &Observation) -> Answer {
-    let there = seen.shows(live);
-    let name = live.path.as_ref().or(live.device.as_ref()).cloned().unwrap_or_default();
-    let loaded = live.module.as_ref().is_none_or(|module| seen.modules.contains(module));
+    let (name, sight) = seen.look_at(live);
     let built = matches!(option.found, Found::Y | Found::M);
-    // Without the symbol, some kernels do its work all the same.
-    let (state, detail) = if there && live.lockdown && seen.lockdown.is_on() {
-        (State::RefusedByLockdown, format!("{name} exists, but the kernel is locked down"))
-    } else if there && live.device.is_some() && !built {
-        (State::OptionMissing, format!("the firmware shows {name}, and the kernel has no driver for it"))
-    } else if option.found == Found::M && !loaded && (live.device.is_none() || there) {
-        let module = live.module.as_deref().unwrap_or_default();
-        (State::ModuleNotLoaded, format!("load it: modprobe {module}"))
-    } else if there {
-        (State::Present, name)
-    } else if built {
-        (State::FirmwareDoesNotOffer, format!("no {name}: {}", live.firmware))
-    } else {
-        (State::OptionMissing, format!("no {name}: CONFIG_{} is not set", option.symbol))
+    let unloaded = live.module.as_ref().filter(|module| option.found == Found::M && !seen.modules.contains(*module));
+    let is_device = live.device.is_some();
+    let (state, detail) = match (sight, unloaded) {
+        (Sight::There, _) if live.lockdown && seen.lockdown.is_on() => {
+            (State::RefusedByLockdown, format!("{name} exists, but the kernel is locked down"))
+        }
+        (Sight::There, _) if is_device && !built => {
+            (State::OptionMissing, format!("the firmware shows {name}, and the kernel has no driver for it"))
+        }
+        (Sight::There, Some(module)) => (State::ModuleNotLoaded, format!("load it: modprobe {module}")),
+        (Sight::There, None) => (State::Present, name.to_owned()),
+        (_, _) if !built => (State::OptionMissing, format!("no {name}: CONFIG_{} is not set", option.symbol)),
+        (_, Some(module)) if !is_device => (State::ModuleNotLoaded, format!("load it: modprobe {module}")),
+        (Sight::Forbidden, _) => (State::NotKnown, format!("{name} can be looked at by root only")),
+        (Sight::NotThere, _) => (State::FirmwareDoesNotOffer, format!("no {name}: {}", live.firmware)),
     };
     Answer { state, detail }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::evaluate::{Kernel, evaluate};
+    use crate::sets::Sets;
+
+    #[test]
+    fn what_we_may_not_look_at_is_not_said_to_be_missing() {
+        let sets = Sets::embedded().unwrap();
+        let chosen = sets.choose(&["perf-lparstat".to_owned()]).unwrap();
+        let config = Config::parse(b"CONFIG_DTL=y\n").unwrap();
+        let state = |sight| {
+            let kernel = Kernel { version: None, flavour: None, source: String::new() };
+            let mut report = evaluate(&chosen, &config, kernel);
+            let paths = HashMap::from([("/sys/kernel/debug/powerpc/dtl".to_owned(), sight)]);
+            judge(&mut report, &Observation { paths, ..Observation::default() });
+            let dtl = report.sets[0].options.iter().find(|option| option.symbol == "DTL").unwrap();
+            dtl.live.clone().unwrap().state
+        };
+        let states = [Sight::There, Sight::NotThere, Sight::Forbidden].map(state);
+        assert_eq!(states, [State::Present, State::FirmwareDoesNotOffer, State::NotKnown]);
+    }
+
+    #[test]
+    fn the_kernels_words_for_lockdown_are_read() {
+        let cases = [
+            ("[none] integrity confidentiality", Lockdown::None),
+            ("none [integrity] confidentiality", Lockdown::Integrity),
+            ("none integrity [confidentiality]", Lockdown::Confidentiality),
+            ("none", Lockdown::Unknown),
+            ("", Lockdown::Unknown),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(Lockdown::parse(text), expected, "{text}");
+        }
+    }
 }

@@ -100,9 +100,9 @@ impl Sysroot {
         aliases.collect()
     }
 
-    /// Whether a path of the system exists.
-    pub fn exists(&self, path: &str) -> bool {
-        self.path(path).exists()
+    /// Whether a path of the system exists; an error if we may not look.
+    pub fn exists(&self, path: &str) -> io::Result<bool> {
+        self.path(path).try_exists()
     }
 
     fn text(&self, path: &str) -> io::Result<String> {

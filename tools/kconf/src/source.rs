@@ -159,8 +159,11 @@ fn read_file(path: &Path, select: Option<&str>) -> Result<Source, ReadError> {
     let origin = path.display().to_string();
     let io_error = |source| ReadError::Io { origin: origin.clone(), source };
     let mut file = File::open(path).map_err(io_error)?;
-    let size = file.metadata().map_err(io_error)?.len();
-    if size > IMAGE_BYTES {
+    let metadata = file.metadata().map_err(io_error)?;
+    if !metadata.is_file() {
+        return read_stream(&mut BufReader::new(file), &origin);
+    }
+    if metadata.len() > IMAGE_BYTES {
         return Err(io_error(io::Error::new(io::ErrorKind::FileTooLarge, "is larger than 1 GiB, and so no kernel")));
     }
     let result = read_seekable(&mut file, &origin, select);

@@ -3,7 +3,6 @@
 use kconf::evaluate::{Fitness, Kernel, Report, evaluate};
 use kconf::live;
 use kconf::places::Sysroot;
-use kconf::source;
 
 use crate::cli::{Check, ReportForm, SystemArgs};
 use crate::render::{self, Exit, Style, markdown, table};
@@ -13,7 +12,7 @@ pub(crate) fn run(system: &SystemArgs, args: &Check) -> anyhow::Result<Exit> {
     let root = Sysroot::at(&system.sysroot);
     let sets = super::load_sets(system)?;
     let chosen = sets.choose(&args.set)?;
-    let source = source::read(args.kernel.as_deref(), args.select.as_deref(), &root)?;
+    let source = super::read(args.kernel.as_deref(), system)?;
     let config = source.config()?;
     let named = || source.release.as_deref().and_then(|release| release.parse().ok());
     let kernel = Kernel {

@@ -8,7 +8,7 @@ use crate::render::{self, Exit};
 /// Reads both, compares, prints.
 pub(crate) fn run(system: &SystemArgs, args: &Diff) -> anyhow::Result<Exit> {
     let sets = super::load_sets(system)?;
-    let (first, second) = (super::read(&args.first, system)?, super::read(&args.second, system)?);
+    let (first, second) = (super::read(Some(&args.first), system)?, super::read(Some(&args.second), system)?);
     let differences = diff(&first.config()?, &second.config()?, &sets, args.all);
     if args.json {
         render::print_json(&differences)?;

@@ -14,8 +14,9 @@ use crate::render::{self, Exit};
 
 /// Merges, writes the result whole or not at all, reports what was overridden.
 pub(crate) fn run(system: &SystemArgs, args: &Merge) -> anyhow::Result<Exit> {
-    let base = super::read(&args.base, system)?;
-    let fragments = args.fragments.iter().map(|name| super::read(name, system)).collect::<anyhow::Result<Vec<_>>>()?;
+    let base = super::read(Some(&args.base), system)?;
+    let fragments =
+        args.fragments.iter().map(|name| super::read(Some(name), system)).collect::<anyhow::Result<Vec<_>>>()?;
     let inputs: Vec<Input> = fragments.iter().map(as_input).collect();
     let merged = merge(as_input(&base), &inputs)?;
     write(&args.output, &merged.text)?;

@@ -8,8 +8,8 @@ use crate::render::{self, Exit};
 /// Reads both, compares, prints.
 pub(crate) fn run(system: &SystemArgs, args: &Verify) -> anyhow::Result<Exit> {
     let sets = super::load_sets(system)?;
-    let built = super::read(&args.built, system)?;
-    let fragment = super::read(&args.fragment, system)?;
+    let built = super::read(Some(&args.built), system)?;
+    let fragment = super::read(Some(&args.fragment), system)?;
     let (built, asked) = (built.config()?, fragment.config()?);
     let result = verify(&built, &asked, &sets);
     if args.json {

@@ -5,8 +5,11 @@ use std::io::Write as _;
 use liblzma::stream::{LzmaOptions, Stream};
 use liblzma::write::XzEncoder;
 
+/// Bytes in, compressed bytes out.
+pub(crate) type Pack = fn(&[u8]) -> Vec<u8>;
+
 /// Each compression that is read, and how it is made.
-pub(crate) const COMPRESSIONS: [(&str, fn(&[u8]) -> Vec<u8>); 6] =
+pub(crate) const COMPRESSIONS: [(&str, Pack); 6] =
     [("gzip", gzip), ("xz", xz), ("zstd", zstd), ("bzip2", bzip2), ("lzma", lzma), ("lz4", lz4)];
 
 pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
@@ -52,7 +55,7 @@ fn lz4(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// A .deb with these files; `suffix` and `pack` are those of its data.tar.
-pub(crate) fn deb(files: &[(&str, &[u8])], suffix: &str, pack: fn(&[u8]) -> Vec<u8>) -> Vec<u8> {
+pub(crate) fn deb(files: &[(&str, &[u8])], suffix: &str, pack: Pack) -> Vec<u8> {
     let mut tar = tar::Builder::new(Vec::new());
     for (path, bytes) in files {
         let mut header = tar::Header::new_gnu();

@@ -1,6 +1,6 @@
 //! Where configurations are found: files, directories, releases, images, packages, standard input.
 
-use crate::boxes::{COMPRESSIONS, deb, gzip, xz};
+use crate::boxes::{COMPRESSIONS, Pack, deb, gzip, xz};
 use crate::images::{vmlinux, vmlinuz};
 use crate::workbench::{DEBIAN_12, Workbench, option};
 
@@ -126,9 +126,7 @@ fn a_package_gives_its_configuration_in_every_layout_of_debian() {
         ("usr/src/linux-headers-6.1.0/.config", DEBIAN_12.as_bytes(), ""),
         ("usr/lib/modules/6.1.0/vmlinuz", &image, " (embedded)"),
     ];
-    for (suffix, pack) in
-        [(".xz", xz as fn(&[u8]) -> Vec<u8>), (".gz", gzip), (".zst", COMPRESSIONS[2].1), ("", <[u8]>::to_vec)]
-    {
+    for (suffix, pack) in [(".xz", xz as Pack), (".gz", gzip), (".zst", COMPRESSIONS[2].1), ("", <[u8]>::to_vec)] {
         for (path, bytes, how) in layouts {
             bench.put("x.deb", deb(&[("usr/share/doc/x/copyright", b"x"), (path, bytes)], suffix, pack));
             assert_eq!(origin(&bench.checked(&["x.deb"])), format!("x.deb: {path}{how}"), "data.tar{suffix}");
@@ -166,6 +164,30 @@ fn standard_input_takes_whatever_a_file_may_be() {
         bench.put("input", bytes);
         let run = bench.run_with_input(&["check", "--json", "-"], Some(&bench.path("input")));
         assert_eq!(origin(&serde_json::from_str(&run.stdout).unwrap()), expected);
+    }
+}
+
+#[test]
+fn a_pipe_by_name_is_a_stream() {
+    let bench = Workbench::new();
+    bench.put("input", gzip(DEBIAN_12.as_bytes()));
+    let run = bench.shell("cat input | lpar-kconfig check --json /dev/stdin");
+    assert_eq!(origin(&serde_json::from_str(&run.stdout).unwrap()), "/dev/stdin");
+}
+
+#[test]
+fn every_verb_that_reads_can_select() {
+    let bench = Workbench::new();
+    bench.put("root/boot/config-6.1.0", DEBIAN_12);
+    bench.put("root/boot/config-7.2", "CONFIG_OTHER=y\n");
+    bench.put("lpar.config", "# CONFIG_LPARCFG is not set\n");
+    for arguments in [
+        &["verify", "root", "lpar.config"][..],
+        &["merge", "root", "lpar.config", "-o", "out"],
+        &["diff", "root", "root"],
+    ] {
+        assert_eq!(bench.run(arguments).code, Some(2), "{arguments:?}");
+        assert_eq!(bench.run(&[arguments, &["--select", "6.1"]].concat()).code, Some(0), "{arguments:?}");
     }
 }
 

@@ -16,6 +16,17 @@ pub(crate) struct Run {
     pub(crate) stderr: String,
 }
 
+impl Run {
+    fn of(command: &mut Command) -> Self {
+        let output = command.output().unwrap();
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
 /// The directory.
 pub(crate) struct Workbench {
     root: tempfile::TempDir,
@@ -46,12 +57,15 @@ impl Workbench {
     pub(crate) fn run_with_input(&self, arguments: &[&str], input: Option<&Path>) -> Run {
         let stdin = input.map_or_else(Stdio::null, |path| fs::File::open(path).unwrap().into());
         let mut command = Command::new(env!("CARGO_BIN_EXE_lpar-kconfig"));
-        let output = command.args(arguments).current_dir(self.root.path()).stdin(stdin).output().unwrap();
-        Run {
-            code: output.status.code(),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
+        Run::of(command.args(arguments).current_dir(self.root.path()).stdin(stdin))
+    }
+
+    /// A line of shell, in which `lpar-kconfig` is the program.
+    pub(crate) fn shell(&self, line: &str) -> Run {
+        let program = Path::new(env!("CARGO_BIN_EXE_lpar-kconfig")).parent().unwrap();
+        let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
+        let mut command = Command::new("sh");
+        Run::of(command.args(["-c", line]).env("PATH", path).current_dir(self.root.path()))
     }
 
     /// The JSON of `lpar-kconfig check ARGUMENTS`.
