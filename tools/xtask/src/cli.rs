@@ -1,5 +1,7 @@
 //! The command line.
 
+use std::path::PathBuf;
+
 use clap::{Parser, Subcommand};
 
 /// Commands for developers of lparkit.
@@ -26,9 +28,17 @@ pub(crate) enum Command {
         /// A kernel of tests/lab/images.toml: debian-12, debian-13, newest.
         #[arg(long, default_value = "debian-13")]
         kernel: String,
+        /// A kernel of one's own instead: an ELF file that needs no modules.
+        #[arg(long, value_name = "FILE", conflicts_with = "kernel")]
+        vmlinux: Option<PathBuf>,
         /// With Debian's own drmgr, lsslot, lparstat and their libraries.
         #[arg(long)]
         tools: bool,
+    },
+    /// Downloads the packages that tests/kconfig/archive.toml pins under a name, and prints their paths.
+    Fetch {
+        /// The name: debian-12, source-6.1.
+        name: String,
     },
 }
 

@@ -34,7 +34,7 @@ pub(crate) struct Package {
     pub(crate) sha256: String,
     /// Where it is, relative to the cache.
     pub(crate) file: PathBuf,
-    /// False when it is newer than the one that images.toml names.
+    /// False when it is newer than the one that is pinned.
     pub(crate) pinned: bool,
 }
 
@@ -43,6 +43,13 @@ pub(crate) struct Package {
 pub(crate) struct Found {
     pub(crate) release: Option<String>,
     pub(crate) packages: Vec<Package>,
+}
+
+/// A package's .deb, once more compared with its digest: the cache may be old, and what comes out of it runs.
+pub(crate) fn verified(checkout: &Checkout, package: &Package) -> Result<PathBuf> {
+    let deb = checkout.cache.join(&package.file);
+    ensure!(digest::of_file(&deb)? == package.sha256, "{} has changed; remove it", deb.display());
+    Ok(deb)
 }
 
 /// Finds a source's packages in the cache or in the archive.
@@ -71,7 +78,7 @@ fn say_moved(source: &Source, found: &Found) {
     for package in newer {
         let file = package.file.file_name().unwrap_or_default().to_string_lossy();
         eprintln!(
-            "xtask: {} has no longer what tests/lab/images.toml names; taken instead: {file}, sha256 {}",
+            "xtask: {} has no longer the version that is pinned; taken instead: {file}, sha256 {}",
             source.suite, package.sha256
         );
     }
@@ -128,7 +135,7 @@ struct WrongDigest {
 impl std::fmt::Display for WrongDigest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { name, version, found, pinned } = self;
-        write!(f, "{name} {version} has the SHA-256 {found}, tests/lab/images.toml says {pinned}: not taken")
+        write!(f, "{name} {version} has the SHA-256 {found}, {pinned} is pinned: not taken")
     }
 }
 

@@ -21,12 +21,38 @@ const HOOK_MOMENTS: [&str; 3] = ["check", "post", "prepare"];
 
 /// All that an image is made of.
 struct Inputs {
-    kernel: Found,
+    kernel: Origin,
     busybox: Found,
     tools: Option<Found>,
     lab_guest: PathBuf,
     /// Path in the guest and content.
     hooks: Vec<(String, Vec<u8>)>,
+}
+
+/// Where an image's kernel comes from.
+enum Origin {
+    Packages(Found),
+    File { path: PathBuf, sha256: String },
+}
+
+impl Origin {
+    fn of_file(path: &Path) -> Result<Self> {
+        Ok(Self::File { path: path.to_path_buf(), sha256: digest::of_file(path)? })
+    }
+
+    fn found(&self) -> Option<&Found> {
+        match self {
+            Self::Packages(found) => Some(found),
+            Self::File { .. } => None,
+        }
+    }
+
+    fn kernel(&self, checkout: &Checkout) -> Result<Kernel> {
+        match self {
+            Self::Packages(found) => kernel::unpacked(checkout, found),
+            Self::File { path, sha256 } => kernel::kept(checkout, path, sha256),
+        }
+    }
 }
 
 /// image.json: what the image is and what it was made of.
@@ -56,19 +82,22 @@ impl Part {
     }
 }
 
-/// The image's directory: found, or made.
-pub(crate) fn make(checkout: &Checkout, kernel: &str, tools: bool) -> Result<PathBuf> {
+/// The image's directory, found or made, for a kernel of images.toml or, with `vmlinux`, for that file.
+pub(crate) fn make(checkout: &Checkout, kernel: &str, vmlinux: Option<&Path>, tools: bool) -> Result<PathBuf> {
     let images = Images::read(&checkout.root.join("tests/lab/images.toml"))?;
-    let source = images.kernel(kernel)?;
     let lab_guest = cross::build(checkout, "guest", &["lab-guest".to_owned()])?.remove(0);
     let _lock = checkout.lock_cache()?;
     let inputs = Inputs {
-        kernel: debian::find(checkout, source)?,
+        kernel: match vmlinux {
+            Some(file) => Origin::of_file(file)?,
+            None => Origin::Packages(debian::find(checkout, images.kernel(kernel)?)?),
+        },
         busybox: debian::find(checkout, &images.busybox)?,
         tools: tools.then(|| debian::find(checkout, &images.tools)).transpose()?,
         lab_guest,
         hooks: hooks(&checkout.root.join(HOOKS))?,
     };
+    let kernel = if vmlinux.is_some() { "file" } else { kernel };
     let dir = checkout.cache.join("images").join(format!("{kernel}-{}", &key(&inputs)?[..32]));
     make_directory(&dir, |fresh| write(checkout, kernel, &inputs, fresh))?;
     Ok(dir)
@@ -78,6 +107,9 @@ pub(crate) fn make(checkout: &Checkout, kernel: &str, tools: bool) -> Result<Pat
 fn key(inputs: &Inputs) -> Result<String> {
     let own = std::env::current_exe().context("find this program")?;
     let mut parts = vec![digest::of_file(&own)?, digest::of_file(&inputs.lab_guest)?];
+    if let Origin::File { sha256, .. } = &inputs.kernel {
+        parts.push(format!("vmlinux {sha256}"));
+    }
     parts.extend(inputs.packages().map(|package| format!("{} {} {}", package.name, package.sha256, package.pinned)));
     parts.extend(inputs.hooks.iter().map(|(path, content)| format!("{path} {}", digest::of_bytes(content))));
     Ok(digest::of_bytes(parts.join("\n").as_bytes()))
@@ -85,7 +117,7 @@ fn key(inputs: &Inputs) -> Result<String> {
 
 impl Inputs {
     fn packages(&self) -> impl Iterator<Item = &Package> {
-        let sources = [Some(&self.kernel), Some(&self.busybox), self.tools.as_ref()];
+        let sources = [self.kernel.found(), Some(&self.busybox), self.tools.as_ref()];
         sources.into_iter().flatten().flat_map(|found| &found.packages)
     }
 }
@@ -105,14 +137,14 @@ fn hooks(dir: &Path) -> Result<Vec<(String, Vec<u8>)>> {
 }
 
 fn write(checkout: &Checkout, name: &str, inputs: &Inputs, dir: &Path) -> Result<()> {
-    let kernel = kernel::unpacked(checkout, &inputs.kernel)?;
+    let kernel = inputs.kernel.kernel(checkout)?;
     let archive = cpio::archive(&tree(checkout, inputs, &kernel)?);
     let (vmlinux, initrd) = (dir.join("vmlinux"), dir.join("initrd"));
     fs::hard_link(&kernel.vmlinux, &vmlinux).context("link vmlinux")?;
     compress(&archive, &initrd)?;
     let manifest = Manifest {
         kernel: name,
-        release: inputs.kernel.release.as_deref().unwrap_or_default(),
+        release: inputs.kernel.found().and_then(|found| found.release.as_deref()).unwrap_or_default(),
         vmlinux: Part::of(&vmlinux)?,
         initrd: Part::of(&initrd)?,
         initrd_plain_bytes: archive.len(),

@@ -1,4 +1,5 @@
-//! tests/lab/images.toml: which packages guest images are made of, with their SHA-256.
+//! Pinned packages: tests/lab/images.toml says what guest images are made of, tests/kconfig/archive.toml which configurations
+//! and sources of Debian's kernels the tests of lpar-kconfig read.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,13 +7,14 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::digest;
 
 /// What stands for the kernel's release in the names of its packages.
 const RELEASE: &str = "{release}";
 
-/// The whole file.
+/// All of tests/lab/images.toml.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Images {
@@ -21,6 +23,10 @@ pub(crate) struct Images {
     pub(crate) busybox: Source,
     pub(crate) tools: Source,
 }
+
+/// All of tests/kconfig/archive.toml: packages by the names that `cargo xtask fetch` takes.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Pins(BTreeMap<String, Source>);
 
 /// Packages of one suite.
 #[derive(Debug, Clone, Deserialize)]
@@ -43,17 +49,34 @@ pub(crate) struct Pin {
 
 impl Images {
     pub(crate) fn read(path: &Path) -> Result<Self> {
-        let text = fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
-        toml::from_str(&text).with_context(|| format!("understand {}", path.display()))
+        understood(path)
     }
 
     /// The kernel of this name.
     pub(crate) fn kernel(&self, name: &str) -> Result<&Source> {
-        let known = || self.kernel.keys().cloned().collect::<Vec<_>>().join(", ");
-        self.kernel
-            .get(name)
-            .with_context(|| format!("no kernel {name} in tests/lab/images.toml; there are {}", known()))
+        named(&self.kernel, name).context("look for a kernel in tests/lab/images.toml")
     }
+}
+
+impl Pins {
+    pub(crate) fn read(path: &Path) -> Result<Self> {
+        understood(path)
+    }
+
+    /// The packages of this name.
+    pub(crate) fn source(&self, name: &str) -> Result<&Source> {
+        named(&self.0, name).context("look for packages in tests/kconfig/archive.toml")
+    }
+}
+
+fn understood<T: DeserializeOwned>(path: &Path) -> Result<T> {
+    let text = fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
+    toml::from_str(&text).with_context(|| format!("understand {}", path.display()))
+}
+
+fn named<'a>(sources: &'a BTreeMap<String, Source>, name: &str) -> Result<&'a Source> {
+    let known = || sources.keys().cloned().collect::<Vec<_>>().join(", ");
+    sources.get(name).with_context(|| format!("there is no {name}; there are {}", known()))
 }
 
 impl Source {
@@ -76,18 +99,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_file_in_the_tree_is_understood() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/lab/images.toml");
-        let images = Images::read(&path).unwrap();
+    fn the_files_in_the_tree_are_understood() {
+        let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests");
+        let images = Images::read(&tests.join("lab/images.toml")).unwrap();
         for name in ["debian-12", "debian-13", "newest"] {
             let kernel = images.kernel(name).unwrap();
             assert!(kernel.packages().all(|(name, _)| name.ends_with(kernel.release.as_deref().unwrap())), "{name}");
         }
-        let sources = images.kernel.values().chain([&images.busybox, &images.tools]);
+        let pins = Pins::read(&tests.join("kconfig/archive.toml")).unwrap();
+        let sources = images.kernel.values().chain([&images.busybox, &images.tools]).chain(pins.0.values());
         for (name, pin) in sources.flat_map(Source::packages) {
             assert!(pin.sha256.len() == 64 && !pin.version.is_empty(), "{name}");
         }
-        assert!(images.kernel("debian-11").unwrap_err().to_string().contains("debian-12, debian-13, newest"));
+        assert!(format!("{:#}", images.kernel("debian-11").unwrap_err()).contains("debian-12, debian-13, newest"));
     }
 
     #[test]

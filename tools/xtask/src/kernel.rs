@@ -52,14 +52,28 @@ pub(crate) fn unpacked(checkout: &Checkout, found: &Found) -> Result<Kernel> {
     Ok(Kernel { vmlinux: dir.join("vmlinux"), modules })
 }
 
+/// Keeps a kernel of one's own, which is whole without modules.
+pub(crate) fn kept(checkout: &Checkout, file: &Path, sha256: &str) -> Result<Kernel> {
+    let dir = checkout.cache.join("kernels").join(sha256);
+    make_directory(&dir, |fresh| {
+        let content = fs::read(file).with_context(|| format!("read {}", file.display()))?;
+        ensure_elf(&content).with_context(|| format!("take {}", file.display()))?;
+        fs::write(fresh.join("vmlinux"), content).context("write vmlinux")
+    })?;
+    Ok(Kernel { vmlinux: dir.join("vmlinux"), modules: Vec::new() })
+}
+
+fn ensure_elf(kernel: &[u8]) -> Result<()> {
+    ensure!(kernel.starts_with(b"\x7fELF"), "the kernel is no ELF file");
+    Ok(())
+}
+
 fn unpack(checkout: &Checkout, found: &Found, into: &Path) -> Result<()> {
     let mut all = Modules::new();
     let mut kernel = None;
     for package in &found.packages {
         eprintln!("xtask: unpack {}", package.name);
-        let deb = checkout.cache.join(&package.file);
-        // Once more: the cache may be old, and what comes out of it runs.
-        ensure!(digest::of_file(&deb)? == package.sha256, "{} has changed; remove it", deb.display());
+        let deb = debian::verified(checkout, package)?;
         debian::each_file(&deb, |file| {
             if let Some(name) = modules::name(file.path) {
                 all.insert(name, plain(file.path, file.content)?);
@@ -70,7 +84,7 @@ fn unpack(checkout: &Checkout, found: &Found, into: &Path) -> Result<()> {
         })?;
     }
     let kernel = kernel.context("no vmlinux in the kernel's packages")?;
-    ensure!(kernel.starts_with(b"\x7fELF"), "the kernel is no ELF file");
+    ensure_elf(&kernel)?;
     fs::write(into.join("vmlinux"), kernel).context("write vmlinux")?;
     let depends: BTreeMap<&str, Vec<String>> =
         all.iter().map(|(name, module)| (name.as_str(), modules::depends(module))).collect();

@@ -1,6 +1,6 @@
-//! Commands for developers of lparkit: `cargo xtask cross`, `cargo xtask guest-image`.
+//! Commands for developers of lparkit: `cargo xtask cross`, `cargo xtask guest-image`, `cargo xtask fetch`.
 //!
-//! Both print paths on standard output and what they do on standard error. Everything is kept in the cache directory that
+//! All print paths on standard output and what they do on standard error. Everything is kept in the cache directory that
 //! `tests/debian/cache` prints, under names made of what went in, so that a second call has nothing to do.
 
 mod checkout;
@@ -24,6 +24,7 @@ use clap::Parser;
 
 use checkout::Checkout;
 use cli::{Cli, Command};
+use images::Pins;
 
 fn main() -> ExitCode {
     match run(&Cli::parse().command) {
@@ -45,8 +46,15 @@ fn run(command: &Command) -> Result<()> {
                 println!("{}", path.display());
             }
         }
-        Command::GuestImage { kernel, tools } => {
-            println!("{}", guest_image::make(&checkout, kernel, *tools)?.display());
+        Command::GuestImage { kernel, vmlinux, tools } => {
+            println!("{}", guest_image::make(&checkout, kernel, vmlinux.as_deref(), *tools)?.display());
+        }
+        Command::Fetch { name } => {
+            let pins = Pins::read(&checkout.root.join("tests/kconfig/archive.toml"))?;
+            let _lock = checkout.lock_cache()?;
+            for package in &debian::find(&checkout, pins.source(name)?)?.packages {
+                println!("{}", debian::verified(&checkout, package)?.display());
+            }
         }
     }
     Ok(())
