@@ -7,11 +7,16 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 failures=0
 
-# verdict NAME COMMAND...: what the command prints is shown when it fails.
+# verdict NAME COMMAND...: what the command prints is shown when it fails. A function fails where its first command does: bash
+# would go on in a condition, hence no `if` around it.
 verdict() {
-    local name=$1 output
+    local name=$1 output status
     shift
-    if output=$("$@" 2>&1); then
+    set +e
+    output=$(set -e; "$@" 2>&1)
+    status=$?
+    set -e
+    if ((status == 0)); then
         echo "ok - $name"
     else
         failures=$((failures + 1))
