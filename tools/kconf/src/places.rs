@@ -5,6 +5,8 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use crate::version::KernelVersion;
+
 /// Bytes of a file of /proc or /sys. /proc/modules of a desktop has 20 KB.
 const TEXT_BYTES: u64 = 1 << 20;
 /// Entries of a directory that are looked at.
@@ -138,12 +140,17 @@ pub fn configs_in(directory: &Path) -> Vec<PathBuf> {
 /// The release in a file's name: `config-6.1.0-50-powerpc64le`, `vmlinux-…`; or its directory's: `6.1.0-50…/config`.
 pub fn release_in(path: &Path) -> Option<String> {
     let name = path.file_name()?.to_str()?;
-    let after_dash = || name.split_once('-').map(|(_, release)| release);
-    let parent = || path.parent().and_then(Path::file_name).and_then(|parent| parent.to_str());
-    let starts_with_digit = |text: &&str| text.starts_with(|first: char| first.is_ascii_digit());
-    let release =
-        if name == "config" || name.starts_with("vmlinu") && !name.contains('-') { parent() } else { after_dash() };
-    release.filter(starts_with_digit).map(str::to_owned)
+    let release = match name.split_once('-') {
+        Some((_, release)) => release,
+        None if name == "config" || is_image_name(name) => path.parent()?.file_name()?.to_str()?,
+        None => return None,
+    };
+    release.parse::<KernelVersion>().is_ok().then(|| release.to_owned())
+}
+
+/// `vmlinux`, `vmlinuz-RELEASE`.
+pub fn is_image_name(name: &str) -> bool {
+    name.starts_with("vmlinux") || name.starts_with("vmlinuz")
 }
 
 /// `config-RELEASE` of /boot, `config.ARCHITECTURE_FLAVOUR.xz` of Debian's linux-config packages.
@@ -184,6 +191,7 @@ mod tests {
             ("usr/lib/modules/7.2.13-powerpc64le/vmlinuz", Some("7.2.13-powerpc64le")),
             ("lpar-fragment.config", None),
             ("/tmp/x/.config", None),
+            ("linux-config-6.12/config.ppc64el_none_powerpc64le-64k.xz", None),
         ];
         for (path, release) in cases {
             assert_eq!(release_in(Path::new(path)).as_deref(), release, "{path}");

@@ -91,7 +91,7 @@ impl Source {
 pub fn read(argument: Option<&str>, select: Option<&str>, root: &Sysroot) -> Result<Source, ReadError> {
     match argument {
         None => read_running(root),
-        Some("-") => read_stream(&mut io::stdin().lock(), "standard input"),
+        Some("-") => read_stream(&mut io::stdin().lock(), "standard input", select),
         Some(argument) => match std::fs::metadata(argument) {
             Ok(metadata) if metadata.is_dir() => read_directory(Path::new(argument), select),
             Ok(_) => read_file(Path::new(argument), select),
@@ -161,7 +161,7 @@ fn read_file(path: &Path, select: Option<&str>) -> Result<Source, ReadError> {
     let mut file = File::open(path).map_err(io_error)?;
     let metadata = file.metadata().map_err(io_error)?;
     if !metadata.is_file() {
-        return read_stream(&mut BufReader::new(file), &origin);
+        return read_stream(&mut BufReader::new(file), &origin, select);
     }
     if metadata.len() > IMAGE_BYTES {
         return Err(io_error(io::Error::new(io::ErrorKind::FileTooLarge, "is larger than 1 GiB, and so no kernel")));
@@ -177,21 +177,24 @@ fn read_file(path: &Path, select: Option<&str>) -> Result<Source, ReadError> {
 
 /// The configuration that belongs to an image: in /boot by its release, in a module directory by its place.
 fn beside(image: &Path, release: Option<&str>) -> Option<PathBuf> {
+    if !places::is_image_name(image.file_name()?.to_str()?) {
+        return None;
+    }
     let directory = image.parent()?;
     let named = release.map(|release| directory.join(format!("config-{release}")));
     let plain = Some(directory.join("config"));
-    [named, plain].into_iter().flatten().find(|config| config.is_file() && config != image)
+    [named, plain].into_iter().flatten().find(|config| config.is_file())
 }
 
 /// Reads a stream: a text as it comes, anything else by way of a file without a name.
-fn read_stream(stream: &mut impl BufRead, origin: &str) -> Result<Source, ReadError> {
+fn read_stream(stream: &mut impl BufRead, origin: &str, select: Option<&str>) -> Result<Source, ReadError> {
     let io_error = |source| ReadError::Io { origin: origin.to_owned(), source };
     let head = stream.fill_buf().map_err(io_error)?;
     if is_text(&head[..head.len().min(HEAD_BYTES)]) {
         return text(stream, origin);
     }
     let mut file = package::spool(stream).map_err(io_error)?;
-    read_seekable(&mut file, origin, None)
+    read_seekable(&mut file, origin, select)
 }
 
 /// Reads what can be read twice.

@@ -48,10 +48,14 @@ fn set_text(set: &SetReport, verbose: bool, style: Style) -> String {
     text
 }
 
-/// Worth a line without `--verbose`.
+/// Worth a line without `--verbose`: what is wrong, and what the running system lacks of what was built.
 pub(crate) fn is_noteworthy(option: &OptionReport) -> bool {
-    let live = option.live.as_ref().is_some_and(|live| live.state != State::Present);
-    live || matches!(option.verdict, Verdict::Missing | Verdict::NotRecommended)
+    let state = option.live.as_ref().map(|live| live.state);
+    match option.verdict {
+        Verdict::Missing | Verdict::NotRecommended => true,
+        Verdict::Ok => state.is_some_and(|state| state != State::Present),
+        Verdict::Information | Verdict::NotInThisVersion => false,
+    }
 }
 
 fn option_text(option: &OptionReport, width: usize, style: Style) -> String {

@@ -7,7 +7,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write as _};
 use super::compression::Compression;
 use super::image::IMAGE_BYTES;
 use crate::config::CONFIG_BYTES;
-use crate::places::is_config_name;
+use crate::places::{is_config_name, is_image_name};
 
 /// Bytes of an unpacked package. linux-image with all modules has 0.4 GB.
 const UNPACKED_BYTES: u64 = 8 << 30;
@@ -93,7 +93,7 @@ impl Kind {
             Some(Self::OnlyConfig)
         } else if directory.starts_with("usr/src/") && (is_config_name(name) || name == ".config") {
             Some(Self::OneOfSeveral)
-        } else if name.starts_with("vmlinu") && (directory == "boot" || of_release) {
+        } else if is_image_name(name) && (directory == "boot" || of_release) {
             Some(Self::Image)
         } else {
             None

@@ -51,6 +51,8 @@ fn an_image_without_a_configuration_sends_us_to_the_file_beside_it() {
     bench.put("modules/7.2/vmlinuz", vmlinuz(b""));
     bench.put("modules/7.2/config", DEBIAN_12);
     assert_eq!(origin(&bench.checked(&["modules/7.2/vmlinuz"])), "modules/7.2/config");
+    bench.put("modules/7.2/other", vmlinuz(b""));
+    assert_eq!(bench.run(&["check", "modules/7.2/other"]).code, Some(2), "any binary has no configuration beside it");
 }
 
 #[test]
@@ -146,6 +148,9 @@ fn of_several_configurations_in_a_package_one_is_selected() {
     let run = bench.run(&["check", "x.deb"]);
     assert!(run.code == Some(2) && run.stderr.contains("powerpc64le-64k.xz"), "{run:?}");
     assert_eq!(origin(&bench.checked(&["x.deb", "--select", "64k"])), format!("x.deb: {}", files[0].0));
+    let input = Some(bench.path("x.deb"));
+    let run = bench.run_with_input(&["check", "--json", "-", "--select", "64k"], input.as_deref());
+    assert_eq!(origin(&serde_json::from_str(&run.stdout).unwrap()), format!("standard input: {}", files[0].0));
     bench.put("y.deb", deb(&[("usr/bin/x", b"x")], ".xz", xz));
     let run = bench.run(&["check", "y.deb"]);
     assert!(run.code == Some(2) && run.stderr.contains("no kernel configuration for y.deb"), "{run:?}");
