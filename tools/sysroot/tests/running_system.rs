@@ -1,0 +1,130 @@
+//! The running system: programs with deadlines, the lock, clocks.
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::libc;
+use sysroot::{Ended, Error, Program, Sysroot};
+
+const LONG: Duration = Duration::from_secs(60);
+
+fn shell(script: &str, deadline: Duration) -> Program {
+    Program::new("bin/sh", deadline).argument("-c").argument(script)
+}
+
+fn live() -> Sysroot {
+    Sysroot::at("/").unwrap()
+}
+
+#[test]
+fn a_program_gets_its_input_and_environment_and_nothing_else() {
+    let mut program = shell("cat; echo \"$A-$HOME\" >&2; pwd; exit 3", LONG);
+    program.environment.insert("A".into(), "x".into());
+    program.input = b"line\n".to_vec();
+    let outcome = live().run(&program).unwrap();
+    assert_eq!(outcome.ended, Ended::Exited(3));
+    assert_eq!(String::from_utf8(outcome.output).unwrap(), "line\n/\n");
+    assert_eq!(String::from_utf8(outcome.errors).unwrap(), "x-\n");
+}
+
+#[test]
+fn a_program_that_does_not_read_its_input_does_not_hang_us() {
+    let mut program = shell("exit 0", LONG);
+    program.input = vec![b'x'; 1 << 20];
+    assert!(live().run(&program).unwrap().succeeded());
+}
+
+#[test]
+fn output_is_bounded_and_the_program_still_ends() {
+    let outcome = live().run(&shell("head -c 1000000 /dev/zero", LONG)).unwrap();
+    assert!(outcome.succeeded() && outcome.truncated);
+    assert_eq!(outcome.output.len(), 64 << 10);
+}
+
+#[test]
+fn at_the_deadline_the_whole_group_is_killed() {
+    let began = Instant::now();
+    let outcome =
+        live().run(&shell("sleep 1000 & echo $!; while :; do echo flood; done", Duration::from_millis(300))).unwrap();
+    assert_eq!(outcome.ended, Ended::DeadlinePassed);
+    assert!(began.elapsed() < LONG);
+    let text = String::from_utf8(outcome.output).unwrap();
+    let child = Path::new("/proc").join(text.lines().next().unwrap()).join("cmdline");
+    // It is dead; whoever inherited it may not have collected it yet, then its command line is empty.
+    while std::fs::read(&child).is_ok_and(|line| !line.is_empty()) {
+        assert!(began.elapsed() < LONG, "{} is still there", child.display());
+    }
+}
+
+#[test]
+fn a_background_child_that_keeps_the_outputs_does_not_hold_us() {
+    let began = Instant::now();
+    let outcome = live().run(&shell("sleep 5 & echo started", LONG)).unwrap();
+    assert!(outcome.succeeded() && began.elapsed() < Duration::from_secs(4));
+    assert_eq!(outcome.output, b"started\n");
+}
+
+#[test]
+fn a_program_that_is_not_there_is_named() {
+    let error = live().run(&Program::new("no/such/program", LONG)).unwrap_err();
+    assert!(error.is_absent());
+    assert_eq!(error.to_string(), "run no/such/program");
+}
+
+#[test]
+fn the_lock_waits_names_its_owner_and_excludes_threads() {
+    let dir = tempfile::tempdir().unwrap();
+    let sysroot = Sysroot::at(dir.path()).unwrap();
+    let guard = sysroot.lock_exclusive("lock", Duration::ZERO, "lpard: cpu add").unwrap();
+    let error = sysroot.lock_exclusive("lock", Duration::from_millis(120), "other").unwrap_err();
+    let Error::Held { owner, waited, .. } = &error else { panic!("{error:?}") };
+    assert!(*waited >= Duration::from_millis(120));
+    let pid = i32::try_from(std::process::id()).unwrap();
+    assert_eq!((owner.pid, owner.name.as_deref()), (Some(pid), Some("lpard: cpu add")));
+    let waiter = std::thread::spawn({
+        let root = dir.path().to_owned();
+        move || Sysroot::at(root).unwrap().lock_exclusive("lock", LONG, "waiter").map(drop)
+    });
+    drop(guard);
+    waiter.join().unwrap().unwrap();
+    assert_eq!(sysroot.read_text("lock").unwrap(), "");
+}
+
+/// The file is locked by another process with a record lock, as Debian's drmgr takes it.
+#[test]
+fn a_record_lock_of_another_process_is_respected_and_its_pid_known() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("dr_config_lock");
+    let script = "import fcntl,sys\nf=open(sys.argv[1],'w')\nfcntl.lockf(f,fcntl.LOCK_EX)\nprint('held',flush=True)\nsys.stdin.read()";
+    let Ok(mut holder) =
+        Command::new("python3").args(["-c", script]).arg(&path).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()
+    else {
+        eprintln!("skip - no python3 to hold a record lock");
+        return;
+    };
+    std::io::Read::read_exact(holder.stdout.as_mut().unwrap(), &mut [0; 5]).unwrap();
+    let sysroot = Sysroot::at(dir.path()).unwrap();
+    let error = sysroot.lock_exclusive("dr_config_lock", Duration::ZERO, "us").unwrap_err();
+    let Error::Held { owner, .. } = error else { panic!("{error:?}") };
+    assert_eq!(owner.pid, i32::try_from(holder.id()).ok());
+    drop(holder.stdin.take());
+    holder.wait().unwrap();
+    let guard = sysroot.lock_exclusive("dr_config_lock", Duration::ZERO, "us").unwrap();
+    // And the other way round: what drmgr would try is refused while we hold it.
+    let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+    let lock = libc::flock { l_type: 1, l_whence: 0, l_start: 0, l_len: 0, l_pid: 0 };
+    assert!(fcntl(&file, FcntlArg::F_SETLK(&lock)).is_err());
+    drop(guard);
+    assert!(fcntl(&file, FcntlArg::F_SETLK(&lock)).is_ok());
+}
+
+#[test]
+fn clocks_go_forward_and_the_kernel_has_a_name() {
+    let (first, second) = (live().monotonic().unwrap(), live().monotonic().unwrap());
+    assert!(first <= second && live().since_boot().unwrap() >= second);
+    assert_eq!(live().uname().unwrap().system, "Linux");
+    assert!(live().is_live());
+}
