@@ -1,0 +1,1 @@
+//! Network adapters, and which of them leads to the management console.

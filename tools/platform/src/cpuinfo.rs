@@ -1,0 +1,1 @@
+//! `/proc/cpuinfo` and `/sys/devices/system/cpu`.

@@ -1,0 +1,1 @@
+//! The capability words that a console shows as DCaps and CmdCaps.

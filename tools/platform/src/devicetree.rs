@@ -1,0 +1,1 @@
+//! The device tree under `/proc/device-tree`.

@@ -1,0 +1,1 @@
+//! Which machine and which partition this is.

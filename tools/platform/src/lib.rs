@@ -1,0 +1,23 @@
+//! What machine is this: parsers of what the kernel and the firmware of an IBM Power partition show.
+//!
+//! # Theory of operation
+//!
+//! One file of the kernel is one module here. Each has a pure parser, text or bytes to a type, with limits before it
+//! allocates; the parser is table-tested beside the code. Reading is another function, which takes a [`sysroot::Sysroot`] and
+//! does nothing but fetch and parse. Nothing here writes, plans or decides.
+//!
+//! What the system does not tell stays unknown in the type (`Option`), with the reason where a person will ask for it.
+//! Numbers carry their unit in the name; sizes are bytes.
+
+pub mod adapter;
+pub mod cpuinfo;
+pub mod dcaps;
+pub mod devicetree;
+pub mod identity;
+pub mod lparcfg;
+pub mod meminfo;
+pub mod mobility;
+pub mod observation;
+pub mod os;
+pub mod rtas;
+pub mod uptime;

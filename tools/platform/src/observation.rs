@@ -1,0 +1,1 @@
+//! Everything a console or a person asks first, read in one go.

@@ -1,0 +1,1 @@
+//! The operating system's name as a person wants it.
