@@ -13,6 +13,7 @@ pub mod adapter;
 pub mod cpuinfo;
 pub mod dcaps;
 pub mod devicetree;
+mod error;
 pub mod identity;
 pub mod lparcfg;
 pub mod meminfo;
@@ -20,4 +21,5 @@ pub mod mobility;
 pub mod observation;
 pub mod os;
 pub mod rtas;
-pub mod uptime;
+
+pub use error::{Error, Result};
