@@ -169,6 +169,7 @@ impl Property {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recorded::machine;
 
     fn property(bytes: &[u8]) -> Property {
         Property(bytes.to_vec())
@@ -203,12 +204,11 @@ mod tests {
 
     #[test]
     fn a_tree_is_walked_parents_first_and_no_deeper_than_a_machine() {
-        let dir = tempfile::tempdir().unwrap();
-        let nodes = dir.path().join(ROOT).join("vdevice/l-lan@30000004");
-        std::fs::create_dir_all(&nodes).unwrap();
-        std::fs::write(nodes.join("reg"), [0x30, 0, 0, 4]).unwrap();
-        std::fs::create_dir_all(dir.path().join(ROOT).join("cpus")).unwrap();
-        let sysroot = Sysroot::at(dir.path()).unwrap();
+        let reg = [0x30_u8, 0, 0, 4];
+        let (dir, sysroot) = machine([
+            ("proc/device-tree/vdevice/l-lan@30000004/reg", &reg as &[u8]),
+            ("proc/device-tree/cpus/name", b"cpus\0"),
+        ]);
         let found = root(&sysroot).descendants().unwrap();
         let names: Vec<_> = found.iter().map(Node::name).collect();
         assert_eq!(names, ["device-tree", "cpus", "vdevice", "l-lan@30000004"]);
