@@ -17,6 +17,7 @@ pub mod dcaps;
 pub mod devicetree;
 mod error;
 pub mod identity;
+pub mod kernellog;
 pub mod lparcfg;
 pub mod meminfo;
 pub mod mobility;
