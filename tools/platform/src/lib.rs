@@ -12,6 +12,7 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods))] // tests build their machines as they like
 
 pub mod adapter;
+pub mod capability;
 pub mod cpuinfo;
 pub mod dcaps;
 pub mod devicetree;

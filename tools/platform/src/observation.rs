@@ -9,7 +9,9 @@ use serde::Serialize;
 use sysroot::{Sysroot, Uname};
 
 use crate::adapter::{self, Adapter};
+use crate::capability::{self, Capabilities};
 use crate::cpuinfo::{self, Processors};
+use crate::dcaps::{self, Words};
 use crate::identity::{self, Identity};
 use crate::lparcfg::{self, Lparcfg};
 use crate::meminfo::{self, Meminfo};
@@ -32,6 +34,10 @@ pub struct Observation {
     pub lparcfg: Option<Lparcfg>,
     /// Virtual Ethernet adapters.
     pub adapters: Vec<Adapter>,
+    /// What can be done to the partition.
+    pub capabilities: Capabilities,
+    /// How a console shows that.
+    pub words: Words,
     /// Time since boot, with the time suspended.
     pub uptime: Option<Duration>,
     /// What could not be read, and why.
@@ -52,6 +58,7 @@ pub fn observe(sysroot: &Sysroot) -> Observation {
     let mut gaps = Gaps::default();
     let lparcfg = gaps.keep("lparcfg", lparcfg::read(sysroot)).flatten();
     let identity = gaps.keep("identity", identity::read(sysroot, lparcfg.as_ref()));
+    let capabilities = capability::read(sysroot);
     Observation {
         identity,
         os: gaps.keep("os", os::read(sysroot)),
@@ -60,6 +67,8 @@ pub fn observe(sysroot: &Sysroot) -> Observation {
         memory: gaps.keep("memory", meminfo::read(sysroot)),
         lparcfg,
         adapters: gaps.keep("adapters", adapter::read(sysroot)).unwrap_or_default(),
+        words: dcaps::compute(&capabilities),
+        capabilities,
         uptime: gaps.keep("uptime", sysroot.since_boot()),
         gaps: gaps.0,
     }
