@@ -20,7 +20,8 @@ struct Table {
 #[serde(deny_unknown_fields)]
 struct Bit {
     word: String,
-    bit: u8,
+    #[serde(rename = "bit")]
+    position: u8,
     means: String,
     confidence: String,
     evidence: String,
@@ -37,12 +38,12 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn rust(table: &Table) -> Result<String, Box<dyn Error>> {
     let mut text = format!("const PINNED_MEMORY_MIB: u64 = {};\nconst RULES: &[Rule] = &[\n", table.pinned_memory_mib);
-    for Bit { word, bit, means, confidence, evidence, needs } in &table.bit {
+    for Bit { word, position, means, confidence, evidence, needs } in &table.bit {
         let (word, confidence) = (variant(word), variant(confidence));
         let needs: Vec<String> = needs.iter().map(|need| format!("Fact::{need}")).collect();
         writeln!(
             text,
-            "Rule {{ word: Word::{word}, bit: {bit}, means: {means:?}, confidence: Confidence::{confidence},"
+            "Rule {{ word: Word::{word}, bit: {position}, means: {means:?}, confidence: Confidence::{confidence},"
         )?;
         writeln!(text, "evidence: {evidence:?}, needs: &[{}] }},", needs.join(", "))?;
     }

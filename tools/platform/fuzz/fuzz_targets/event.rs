@@ -1,0 +1,8 @@
+//! Events of the firmware: header, sections, sentences.
+#![no_main]
+
+#[path = "../entry.rs"]
+#[allow(dead_code)]
+mod entry;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| entry::event(data));

@@ -1,0 +1,8 @@
+//! The kernel's texts: lparcfg, meminfo, CPU lists, log lines, dumps of events.
+#![no_main]
+
+#[path = "../entry.rs"]
+#[allow(dead_code)]
+mod entry;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| entry::text(data));

@@ -1,0 +1,93 @@
+//! Replays the fuzzers' seeds, and every input that was once a bug, through the functions that the fuzzers call.
+//!
+//! With `LPARKIT_WRITE_SEEDS=1` the seeds are written anew.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
+
+#[path = "../fuzz/entry.rs"]
+mod entry;
+mod recorded_bytes;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Once;
+
+/// A target's name and what it calls.
+type Target = (&'static str, fn(&[u8]));
+
+const TARGETS: [Target; 3] = [("event", entry::event), ("text", entry::text), ("property", entry::property)];
+
+const TEXTS: [(&str, &str); 5] = [
+    ("lparcfg", "lparcfg 1.9\nserial_number=IBM,0212345AB\npartition_id=3\ncapacity_weight=128\n"),
+    ("meminfo", "MemTotal:        1015552 kB\nMemAvailable:     900000 kB\n"),
+    ("cpu-list", "0-3,8,16-23\n"),
+    (
+        "migration",
+        "mobility: calling ibm,suspend-me on CPU 0\n[ 1.0] mobility: Partition suspend attempt 1 of 5 error: -11\n",
+    ),
+    (
+        "events",
+        "[539043.960651] EPOW <0x6240040000000b8 0x0 0x0>\nRTAS: event: 21, Type: EPOW (64), Severity: 1\n\
+         RTAS: 21 -------- RTAS event begin --------\nRTAS 0: 06240040 000000b8\nRTAS: 21 -------- RTAS event end ----------\n",
+    ),
+];
+
+const PROPERTIES: [(&str, &[u8]); 3] =
+    [("text", b"IBM,9009-42A\0"), ("list", b"a\0b\0\0"), ("cells", &[0, 0, 0xfa, 0xd4, 0x43, 0x3e, 0xd1, 0x20])];
+
+fn inputs(kind: &str, target: &str) -> Vec<PathBuf> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz").join(kind).join(target);
+    let mut paths: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
+}
+
+fn write_seeds_if_asked() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        if std::env::var_os("LPARKIT_WRITE_SEEDS").is_none() {
+            return;
+        }
+        let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus-seed");
+        let write = |target: &str, name: &str, bytes: &[u8]| fs::write(seeds.join(target).join(name), bytes).unwrap();
+        for (name, bytes) in recorded_bytes::events() {
+            write("event", &name, &bytes);
+        }
+        for (name, text) in TEXTS {
+            write("text", name, text.as_bytes());
+        }
+        for (name, bytes) in PROPERTIES {
+            write("property", name, bytes);
+        }
+    });
+}
+
+#[test]
+fn no_seed_and_no_former_bug_makes_a_parser_panic() {
+    write_seeds_if_asked();
+    for (target, run) in TARGETS {
+        let seeds = inputs("corpus-seed", target);
+        assert!(seeds.len() >= 3, "seeds of {target}");
+        for path in seeds.iter().chain(&inputs("regressions", target)) {
+            println!("{}", path.display());
+            run(&fs::read(path).unwrap());
+        }
+    }
+}
+
+#[test]
+fn no_seed_cut_short_or_altered_makes_a_parser_panic() {
+    write_seeds_if_asked();
+    for (target, run) in TARGETS {
+        for path in inputs("corpus-seed", target) {
+            let seed = fs::read(path).unwrap();
+            for at in 0..seed.len() {
+                run(&seed[..at]);
+                for mask in [1, 0x80, 0xff] {
+                    let mut altered = seed.clone();
+                    altered[at] ^= mask;
+                    run(&altered);
+                }
+            }
+        }
+    }
+}
