@@ -2,11 +2,11 @@
 //!
 //! `drmgr -C` of powerpc-utils asks similar questions; it loads a module for one of them, this does not.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use sysroot::Sysroot;
 
 use crate::devicetree;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, chain};
 
 const DLPAR: &str = "sys/kernel/dlpar";
 const CPUS: &str = "sys/devices/system/cpu";
@@ -78,7 +78,7 @@ impl Answer {
 }
 
 /// The answers to all questions.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Capabilities([Answer; Fact::ALL.len()]);
 
 impl Capabilities {
@@ -98,6 +98,12 @@ impl Capabilities {
     }
 }
 
+impl Serialize for Capabilities {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.collect_map(Fact::ALL.iter().map(|fact| (fact, self.answer(*fact))))
+    }
+}
+
 /// Asks the kernel. What cannot be read counts as "no", with the error as its reason.
 pub fn read(sysroot: &Sysroot) -> Capabilities {
     let dlpar = Requests::read(sysroot);
@@ -112,7 +118,7 @@ pub fn read(sysroot: &Sysroot) -> Capabilities {
                 Ok(Answer::when(sysroot.exists(HIBERNATE), "the kernel has no /sys/devices/system/power/hibernate"))
             }
         };
-        answer.unwrap_or_else(|error| Answer::No(format!("it cannot be told: {error}")))
+        answer.unwrap_or_else(|error| Answer::No(format!("it cannot be told: {}", chain(&error))))
     }))
 }
 
@@ -130,7 +136,7 @@ impl Requests {
             Ok(None) => {
                 Answer::No("the kernel has no /sys/kernel/dlpar: this is no pSeries partition, or an old kernel".into())
             }
-            Err(error) => Answer::No(format!("/sys/kernel/dlpar cannot be read: {error}")),
+            Err(error) => Answer::No(chain(error)),
         }
     }
 

@@ -26,7 +26,7 @@ pub struct Processors {
     pub threads_per_core: Option<u32>,
 }
 
-/// Reads what there is. Only the list of running threads has to be there.
+/// Reads what there is. Either the list of running threads or `/proc/cpuinfo` has to be there.
 pub fn read(sysroot: &Sysroot) -> Result<Processors> {
     let count = |name: &str| -> Result<Option<u32>> {
         let path = format!("{CPUS}/{name}");
@@ -34,10 +34,14 @@ pub fn read(sysroot: &Sysroot) -> Result<Processors> {
         let threads = parse_list(&text).ok_or_else(|| Error::malformed(path, format!("{text:?} is not a list")))?;
         Ok(u32::try_from(threads.len()).ok())
     };
-    let online = count("online")?.ok_or_else(|| Error::malformed(CPUS, "there is no list of running threads"))?;
+    let cpuinfo = sysroot.read_text_if_present(CPUINFO)?;
+    let online = match count("online")? {
+        Some(count) => count,
+        None => cpuinfo.as_deref().map(threads).ok_or_else(|| Error::malformed(CPUINFO, "it is not there"))?,
+    };
     let present = count("present")?.unwrap_or(online);
     Ok(Processors {
-        model: sysroot.read_text_if_present(CPUINFO)?.as_deref().and_then(model),
+        model: cpuinfo.as_deref().and_then(model),
         online_threads: online,
         present_threads: present,
         possible_threads: count("possible")?.unwrap_or(present),
@@ -58,6 +62,12 @@ pub fn parse_list(text: &str) -> Option<Vec<u32>> {
         found.extend(first..=last);
     }
     Some(found)
+}
+
+/// `/proc/cpuinfo` has an entry for each running thread.
+fn threads(cpuinfo: &str) -> u32 {
+    let is_thread = |line: &&str| line.strip_prefix("processor").is_some_and(|rest| rest.trim_start().starts_with(':'));
+    u32::try_from(cpuinfo.lines().filter(is_thread).count()).unwrap_or(u32::MAX)
 }
 
 /// The first processor's `cpu` line.
@@ -101,6 +111,7 @@ mod tests {
         let text = "processor\t: 0\ncpu\t\t: POWER9 (architected), altivec supported\nclock\t\t: 2500MHz\n";
         assert_eq!(model(text).as_deref(), Some("POWER9 (architected), altivec supported"));
         assert_eq!(model("processor : 0\n"), None);
+        assert_eq!(threads(text), 1);
     }
 
     proptest! {

@@ -35,3 +35,9 @@ impl Error {
         Self::Malformed { file: file.into(), problem: problem.into() }
     }
 }
+
+/// The error and its causes in one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}

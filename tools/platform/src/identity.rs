@@ -19,8 +19,8 @@ use crate::lparcfg::Lparcfg;
 pub struct Identity {
     /// The system.
     pub machine: Option<Machine>,
-    /// What is between the system and this kernel.
-    pub hypervisor: Hypervisor,
+    /// What is between the system and this kernel; none when nothing tells.
+    pub hypervisor: Option<Hypervisor>,
     /// The partition's number.
     pub partition_id: Option<u32>,
     /// The partition's name.
@@ -32,7 +32,7 @@ pub struct Identity {
 }
 
 /// What is between the system and this kernel.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Hypervisor {
     /// IBM's.
@@ -41,9 +41,8 @@ pub enum Hypervisor {
     Kvm,
     /// QEMU, with its own emulation of the processor or without saying.
     Qemu,
-    /// This kernel runs on the bare metal, or the machine is none of IBM's.
-    #[default]
-    None,
+    /// Nothing: this kernel runs on the bare metal.
+    BareMetal,
 }
 
 impl fmt::Display for Hypervisor {
@@ -52,7 +51,7 @@ impl fmt::Display for Hypervisor {
             Self::PowerVm => "PowerVM",
             Self::Kvm => "KVM",
             Self::Qemu => "QEMU",
-            Self::None => "none",
+            Self::BareMetal => "none",
         })
     }
 }
@@ -145,23 +144,23 @@ fn machine(root: &Node<'_>, lparcfg: Option<&Lparcfg>) -> Result<Option<Machine>
 }
 
 /// QEMU's signs come first: a lab adds PowerVM's to a guest.
-fn hypervisor(root: &Node<'_>) -> Result<Hypervisor> {
+fn hypervisor(root: &Node<'_>) -> Result<Option<Hypervisor>> {
     let lists = |node: &Node<'_>, wanted: &str| -> Result<bool> {
         let compatible = node.property("compatible")?;
         let names = compatible.as_ref().and_then(Property::texts).unwrap_or_default();
         Ok(names.contains(&wanted))
     };
     if lists(&root.at("hypervisor"), "linux,kvm")? {
-        return Ok(Hypervisor::Kvm);
+        return Ok(Some(Hypervisor::Kvm));
     }
-    if lists(root, "qemu,pseries")? || root.has("qemu,boot-list") {
-        return Ok(Hypervisor::Qemu);
+    if lists(root, "qemu,pseries")? {
+        return Ok(Some(Hypervisor::Qemu));
     }
     // A pSeries machine has these calls exactly when there is a hypervisor (PAPR, "ibm,hypertas-functions").
     if root.at("rtas").has("ibm,hypertas-functions") || root.has("ibm,partition-no") {
-        return Ok(Hypervisor::PowerVm);
+        return Ok(Some(Hypervisor::PowerVm));
     }
-    Ok(Hypervisor::None)
+    Ok(root.has("compatible").then_some(Hypervisor::BareMetal))
 }
 
 #[cfg(test)]
@@ -226,7 +225,7 @@ mod tests {
             None,
         );
         assert_eq!(found.machine.map(|machine| machine.to_string()).as_deref(), Some("8286-41A*2166666"));
-        assert_eq!(found.hypervisor, Hypervisor::PowerVm);
+        assert_eq!(found.hypervisor, Some(Hypervisor::PowerVm));
         assert_eq!((found.partition_id, found.partition_name.as_deref()), (Some(3), Some("lpar1")));
         assert!(found.migratable && found.partition_uuid.is_some());
     }
@@ -243,11 +242,12 @@ mod tests {
             ("rtas/ibm,hypertas-functions", b"hcall-pft\0"),
         ];
         let found = identity(qemu, None);
-        assert_eq!(found.hypervisor, Hypervisor::Qemu);
+        assert_eq!(found.hypervisor, Some(Hypervisor::Qemu));
         assert_eq!(found.machine.map(|machine| machine.to_string()).as_deref(), Some("9009-22A*7800001"));
         let bare = identity(&[&[("model", b"IBM pSeries (emulated by qemu)\0" as &[u8])], &qemu[2..5]].concat(), None);
         assert_eq!(bare.machine.map(|machine| machine.to_string()).as_deref(), Some("8286-41A*2166666"));
-        assert_eq!(identity(&[("hypervisor/compatible", b"linux,kvm\0")], None).hypervisor, Hypervisor::Kvm);
+        assert_eq!(identity(&[("hypervisor/compatible", b"linux,kvm\0")], None).hypervisor, Some(Hypervisor::Kvm));
+        assert_eq!(identity(&[("compatible", b"ibm,powernv\0")], None).hypervisor, Some(Hypervisor::BareMetal));
     }
 
     #[test]

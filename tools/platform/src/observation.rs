@@ -3,15 +3,13 @@
 //! What cannot be read is a gap with its reason, never an error: half of the truth is better than none, and `lpar doctor`
 //! says which half is missing.
 
-use std::time::Duration;
-
 use serde::Serialize;
 use sysroot::{Sysroot, Uname};
 
 use crate::adapter::{self, Adapter};
 use crate::capability::{self, Capabilities};
 use crate::cpuinfo::{self, Processors};
-use crate::dcaps::{self, Words};
+use crate::error::chain;
 use crate::identity::{self, Identity};
 use crate::lparcfg::{self, Lparcfg};
 use crate::meminfo::{self, Meminfo};
@@ -34,12 +32,10 @@ pub struct Observation {
     pub lparcfg: Option<Lparcfg>,
     /// Virtual Ethernet adapters.
     pub adapters: Vec<Adapter>,
-    /// What can be done to the partition.
+    /// What can be done to the partition; `dcaps::compute` makes a console's words of it.
     pub capabilities: Capabilities,
-    /// How a console shows that.
-    pub words: Words,
-    /// Time since boot, with the time suspended.
-    pub uptime: Option<Duration>,
+    /// Time since boot, with the time suspended, in seconds.
+    pub uptime_s: Option<u64>,
     /// What could not be read, and why.
     pub gaps: Vec<Gap>,
 }
@@ -58,7 +54,6 @@ pub fn observe(sysroot: &Sysroot) -> Observation {
     let mut gaps = Gaps::default();
     let lparcfg = gaps.keep("lparcfg", lparcfg::read(sysroot)).flatten();
     let identity = gaps.keep("identity", identity::read(sysroot, lparcfg.as_ref()));
-    let capabilities = capability::read(sysroot);
     Observation {
         identity,
         os: gaps.keep("os", os::read(sysroot)),
@@ -67,9 +62,8 @@ pub fn observe(sysroot: &Sysroot) -> Observation {
         memory: gaps.keep("memory", meminfo::read(sysroot)),
         lparcfg,
         adapters: gaps.keep("adapters", adapter::read(sysroot)).unwrap_or_default(),
-        words: dcaps::compute(&capabilities),
-        capabilities,
-        uptime: gaps.keep("uptime", sysroot.since_boot()),
+        capabilities: capability::read(sysroot),
+        uptime_s: gaps.keep("uptime", sysroot.since_boot()).map(|uptime| uptime.as_secs()),
         gaps: gaps.0,
     }
 }
@@ -92,12 +86,6 @@ impl Gaps {
             }
         }
     }
-}
-
-/// The error and its causes in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 #[cfg(test)]
