@@ -31,7 +31,7 @@ impl Event {
             return format!("{kind}: {}", said.join("; "));
         }
         if self.header.kind == Kind::Reassignment {
-            return format!("{kind}, scope {}: the kernel ignores it since Linux 6.1", self.header.extended_length);
+            return format!("{kind}, scope {}: current kernels ignore it", self.header.extended_length);
         }
         match self.assessment().and_then(assessment_words) {
             Some(words) => format!("{kind}: {words}"),

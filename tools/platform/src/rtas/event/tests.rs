@@ -149,7 +149,7 @@ fn a_record_of_the_kernel_has_its_number_before_it() {
 fn the_length_of_a_reassignment_is_its_scope() {
     let found = decode(&[6, 0x24, 0, 0xa0, 0, 0, 0, 3, 1, 2, 3]).unwrap();
     assert_eq!(found.details, Details::None);
-    assert_eq!(found.sentence(), "Reassignment of resources, scope 3: the kernel ignores it since Linux 6.1.");
+    assert_eq!(found.sentence(), "Reassignment of resources, scope 3: current kernels ignore it.");
 }
 
 proptest! {
