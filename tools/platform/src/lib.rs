@@ -13,17 +13,22 @@
 
 pub mod adapter;
 pub mod capability;
+pub mod cells;
+pub mod cpu;
 pub mod cpuinfo;
 pub mod dcaps;
 pub mod devicetree;
+pub mod drc;
 mod error;
 pub mod identity;
 pub mod kernellog;
 pub mod lparcfg;
 pub mod meminfo;
+pub mod memory;
 pub mod mobility;
 pub mod observation;
 pub mod os;
+pub mod property;
 #[cfg(test)]
 mod recorded;
 pub mod rtas;

@@ -1,0 +1,131 @@
+//! Processor cores: the connectors they may be plugged into, the nodes of those the partition has, and their threads.
+//!
+//! A core is what firmware gives and takes; the kernel counts threads. `ibm,ppc-interrupt-server#s` of a core's node lists
+//! the hardware numbers of its threads, `physical_id` of `/sys/devices/system/cpu/cpuN` says which of them cpuN is.
+
+use std::collections::BTreeMap;
+
+use sysroot::Sysroot;
+
+use crate::cells::Cells;
+use crate::drc::{self, DrcIndex};
+use crate::property::{self, PropertyError};
+
+const NODES: &str = "proc/device-tree/cpus";
+const THREADS: &str = "sys/devices/system/cpu";
+
+/// A core that the partition has or may get.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Core {
+    /// Its connector.
+    pub index: DrcIndex,
+    /// Its connector's name, `CPU 0`.
+    pub name: String,
+    /// What is there when the partition has it.
+    pub present: Option<Present>,
+}
+
+/// What a core that the partition has looks like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Present {
+    /// Its node's name, `PowerPC,POWER9@0`.
+    pub node: String,
+    /// Its threads by the kernel's number, ascending.
+    pub threads: Vec<Thread>,
+    /// The phandle of its cache.
+    pub cache: Option<u32>,
+}
+
+/// One thread of a core.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Thread {
+    /// The N of cpuN.
+    pub id: u32,
+    /// Whether it runs. A thread that cannot be switched off runs.
+    pub online: bool,
+}
+
+impl Core {
+    /// Whether one of its threads runs.
+    pub fn is_online(&self) -> bool {
+        self.present.as_ref().is_some_and(|present| present.threads.iter().any(|thread| thread.online))
+    }
+}
+
+/// A cache that cores share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cache {
+    /// Its node's name, `l2-cache@2000`.
+    pub name: String,
+    /// What cores and caches refer to it by.
+    pub phandle: u32,
+    /// The phandle of the cache behind it.
+    pub next: Option<u32>,
+}
+
+/// Every core the partition has or may get, in the order of firmware's connectors. Empty when firmware lists none.
+pub fn cores(sysroot: &Sysroot) -> Result<Vec<Core>, PropertyError> {
+    let connectors = drc::read(sysroot, NODES)?.unwrap_or_default();
+    let mut present = present_cores(sysroot)?;
+    Ok(connectors
+        .into_iter()
+        .map(|connector| Core {
+            present: present.remove(&connector.index),
+            index: connector.index,
+            name: connector.name,
+        })
+        .collect())
+}
+
+/// The caches that have nodes of their own.
+pub fn caches(sysroot: &Sysroot) -> Result<Vec<Cache>, PropertyError> {
+    let mut caches = Vec::new();
+    for name in property::children(sysroot, NODES)?.into_iter().filter(|name| name.contains("-cache@")) {
+        let node = format!("{NODES}/{name}");
+        let Some(phandle) = property::cell(sysroot, &node, "ibm,phandle")? else { continue };
+        caches.push(Cache { name, phandle, next: property::cell(sysroot, &node, "l2-cache")? });
+    }
+    Ok(caches)
+}
+
+fn present_cores(sysroot: &Sysroot) -> Result<BTreeMap<DrcIndex, Present>, PropertyError> {
+    let threads = threads(sysroot)?;
+    let mut cores = BTreeMap::new();
+    for name in property::children(sysroot, NODES)? {
+        let node = format!("{NODES}/{name}");
+        let Some(index) = property::cell(sysroot, &node, "ibm,my-drc-index")? else { continue };
+        let mut of_core: Vec<Thread> =
+            servers(sysroot, &node)?.into_iter().filter_map(|server| threads.get(&server).copied()).collect();
+        of_core.sort_by_key(|thread| thread.id);
+        let cache = property::cell(sysroot, &node, "l2-cache")?;
+        cores.insert(DrcIndex(index), Present { node: name, threads: of_core, cache });
+    }
+    Ok(cores)
+}
+
+/// The hardware numbers of a core's threads.
+fn servers(sysroot: &Sysroot, node: &str) -> Result<Vec<u32>, PropertyError> {
+    const PROPERTY: &str = "ibm,ppc-interrupt-server#s";
+    let bytes = property::bytes(sysroot, node, PROPERTY)?.unwrap_or_default();
+    let mut cells = Cells::new(&bytes);
+    let mut servers = Vec::new();
+    while !cells.is_empty() {
+        servers.push(cells.u32("a thread's number").map_err(PropertyError::malformed(node, PROPERTY))?);
+    }
+    Ok(servers)
+}
+
+/// The kernel's threads by hardware number. One without a core says -1, which is no number.
+fn threads(sysroot: &Sysroot) -> Result<BTreeMap<u32, Thread>, PropertyError> {
+    let mut threads = BTreeMap::new();
+    for name in sysroot.list(THREADS)? {
+        let Some(id) = name.strip_prefix("cpu").and_then(|number| number.parse().ok()) else { continue };
+        let attribute = |attribute: &str| sysroot.read_text_if_present(format!("{THREADS}/{name}/{attribute}"));
+        let server = attribute("physical_id")?.and_then(|text| text.trim().parse().ok());
+        let online = attribute("online")?.is_none_or(|text| text.trim() == "1");
+        if let Some(server) = server {
+            threads.insert(server, Thread { id, online });
+        }
+    }
+    Ok(threads)
+}
