@@ -1,0 +1,138 @@
+//! Acts on a plan: attempts in order until the quota is reached, each one in the journal before it begins; when the quota is
+//! missed and the terms want all or nothing, what was done is undone in reverse.
+
+use super::journal::{Entry, Journal};
+use super::kernel::{Kernel, StepError};
+use super::outcome::{Failure, Outcome, Shortfall};
+use super::plan::Plan;
+use super::step::Step;
+
+/// What happened just now.
+#[derive(Debug, Clone, Copy)]
+pub enum Progress<'a> {
+    /// A step begins.
+    Begin(&'a Step),
+    /// It is done.
+    Done(&'a Step),
+    /// The kernel refused it.
+    Failed(&'a Step, &'a StepError),
+    /// It is taken back.
+    Undone(&'a Step),
+}
+
+/// Who watches, and until when.
+pub struct Watch<'a> {
+    /// Hears of every step.
+    pub progress: &'a mut dyn FnMut(Progress<'_>),
+    /// Whether the deadline has passed. Asked between steps: a step that has begun cannot be stopped.
+    pub expired: &'a dyn Fn() -> bool,
+}
+
+impl std::fmt::Debug for Watch<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Watch").finish_non_exhaustive()
+    }
+}
+
+/// Does what the plan says.
+pub fn act(plan: &Plan, kernel: &mut dyn Kernel, journal: &mut dyn Journal, watch: &mut Watch<'_>) -> Outcome {
+    let mut outcome = Outcome::of(plan);
+    let shortfall = attempt_all(plan, kernel, journal, watch, &mut outcome);
+    let missed = shortfall.is_some();
+    outcome.shortfall = shortfall.or_else(|| plan.limit.clone().map(Shortfall::Limit));
+    if missed && !plan.terms.partial {
+        undo_all(kernel, journal, watch, &mut outcome);
+    }
+    // A journal without this line makes its next reader look at what was done, which does no harm.
+    let _ = journal.append(&Entry::Closed);
+    outcome
+}
+
+/// Attempts until the quota is reached; says why it was not.
+fn attempt_all(
+    plan: &Plan,
+    kernel: &mut dyn Kernel,
+    journal: &mut dyn Journal,
+    watch: &mut Watch<'_>,
+    outcome: &mut Outcome,
+) -> Option<Shortfall> {
+    let opened = Entry::Opened { request: plan.request.to_string(), partial: plan.terms.partial };
+    if let Err(error) = journal.append(&opened) {
+        return Some(Shortfall::Journal(error));
+    }
+    for step in &plan.attempts {
+        let missing = plan.quota.saturating_sub(outcome.amount());
+        if missing == 0 {
+            return None;
+        }
+        if step.amount() > missing {
+            continue;
+        }
+        if (watch.expired)() {
+            return Some(Shortfall::Deadline);
+        }
+        match perform(step, kernel, journal, watch) {
+            Ok(()) => outcome.done.push(step.clone()),
+            Err(Trouble::Kernel(error)) => outcome.failed.push(Failure { step: step.clone(), error }),
+            Err(Trouble::Journal(error)) => return Some(Shortfall::Journal(error)),
+        }
+    }
+    (outcome.amount() < plan.quota).then_some(Shortfall::Refused)
+}
+
+enum Trouble {
+    Kernel(StepError),
+    Journal(String),
+}
+
+fn perform(
+    step: &Step,
+    kernel: &mut dyn Kernel,
+    journal: &mut dyn Journal,
+    watch: &mut Watch<'_>,
+) -> Result<(), Trouble> {
+    journal.append(&Entry::Began { step: step.clone() }).map_err(Trouble::Journal)?;
+    (watch.progress)(Progress::Begin(step));
+    let result = kernel.perform(step);
+    // What is done is done whether or not it can be written down: the reader of a step that began looks for itself.
+    match &result {
+        Ok(()) => {
+            let _ = journal.append(&Entry::Done { step: step.clone() });
+            (watch.progress)(Progress::Done(step));
+        }
+        Err(error) => {
+            let _ = journal.append(&Entry::Failed { step: step.clone(), error: error.to_string() });
+            (watch.progress)(Progress::Failed(step, error));
+        }
+    }
+    result.map_err(Trouble::Kernel)
+}
+
+/// Takes back what was done, the last step first. What cannot be taken back stays done, and the outcome says so.
+fn undo_all(kernel: &mut dyn Kernel, journal: &mut dyn Journal, watch: &mut Watch<'_>, outcome: &mut Outcome) {
+    let mut kept = Vec::new();
+    while let Some(step) = outcome.done.pop() {
+        match undo(&step, kernel, journal, watch) {
+            Ok(()) => outcome.undone.push(step),
+            Err(error) => {
+                outcome.stuck.push(Failure { step: step.undo(), error });
+                kept.push(step);
+            }
+        }
+    }
+    kept.reverse();
+    outcome.done = kept;
+}
+
+/// Takes back one step. The deadline does not count here: half of a request is worse than a late answer.
+pub(super) fn undo(
+    step: &Step,
+    kernel: &mut dyn Kernel,
+    journal: &mut dyn Journal,
+    watch: &mut Watch<'_>,
+) -> Result<(), StepError> {
+    kernel.perform(&step.undo())?;
+    let _ = journal.append(&Entry::Undone { step: step.clone() });
+    (watch.progress)(Progress::Undone(step));
+    Ok(())
+}

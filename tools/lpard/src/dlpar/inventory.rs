@@ -1,0 +1,205 @@
+//! What there is: the part of the partition that a request is about, as the kernel and firmware show it now.
+
+use std::collections::BTreeMap;
+
+use platform::cpu::{self, Core};
+use platform::drc::DrcIndex;
+use platform::memory::{self, Blocks};
+use platform::property::PropertyError;
+use sysroot::Sysroot;
+
+use super::request::{Parameter, Request};
+
+/// Where the kernel takes requests.
+pub(crate) const DLPAR: &str = "sys/kernel/dlpar";
+/// Where the partition's parameters are.
+pub(crate) const LPARCFG: &str = "proc/ppc64/lparcfg";
+const NODES: &str = "sys/devices/system/node";
+
+/// What a request is planned from. Parts that the request is not about are empty.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Inventory {
+    /// What the kernel itself can do.
+    pub interface: Interface,
+    /// Every core the partition has or may get, in firmware's order.
+    pub cores: Vec<Core>,
+    /// Its memory, where firmware gives it in blocks.
+    pub memory: Option<Memory>,
+    /// The parameters that lparcfg shows.
+    pub parameters: BTreeMap<Parameter, u64>,
+}
+
+/// The resources that `/sys/kernel/dlpar` says it handles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Interface {
+    /// Processors.
+    pub cpu: bool,
+    /// Memory.
+    pub memory: bool,
+    /// Nodes of the device tree (Linux 6.12).
+    pub device_tree: bool,
+}
+
+/// The partition's memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Memory {
+    /// How large each block is.
+    pub lmb_size_bytes: u64,
+    /// Every block the partition has or may get, in firmware's order.
+    pub blocks: Vec<Block>,
+    /// How many CPUs each NUMA node has that has memory.
+    pub node_cpus: BTreeMap<u32, u32>,
+}
+
+/// One memory block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Block {
+    /// Its connector.
+    pub index: DrcIndex,
+    /// Whether the partition has it.
+    pub assigned: bool,
+    /// Whether nobody may have it.
+    pub reserved: bool,
+    /// Its NUMA node, where firmware tells.
+    pub node: Option<u32>,
+}
+
+/// What could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ObserveError {
+    /// A file of the kernel.
+    #[error(transparent)]
+    Os(#[from] sysroot::Error),
+    /// A property of the device tree.
+    #[error(transparent)]
+    Property(#[from] PropertyError),
+}
+
+impl Inventory {
+    /// Reads what `request` is about, and no more.
+    pub fn read(sysroot: &Sysroot, request: &Request) -> Result<Self, ObserveError> {
+        let mut inventory = Self::default();
+        match request {
+            Request::Cpu { .. } => {
+                inventory.interface = Interface::read(sysroot)?;
+                inventory.cores = cpu::cores(sysroot)?;
+            }
+            Request::Memory { .. } => {
+                inventory.interface = Interface::read(sysroot)?;
+                inventory.memory = Memory::read(sysroot)?;
+            }
+            Request::Parameter { .. } => inventory.parameters = parameters(&sysroot.read_text(LPARCFG)?),
+        }
+        Ok(inventory)
+    }
+}
+
+impl Interface {
+    /// What the kernel says. A file that is there and cannot be read belongs to a kernel that knew memory only.
+    pub fn read(sysroot: &Sysroot) -> sysroot::Result<Self> {
+        match sysroot.read_text_if_present(DLPAR) {
+            Ok(Some(words)) => Ok(Self::parse(&words)),
+            Ok(None) => Ok(Self::default()),
+            Err(_) => Ok(Self { memory: true, ..Self::default() }),
+        }
+    }
+
+    /// From `memory,cpu,dt`.
+    pub fn parse(words: &str) -> Self {
+        let has = |word| words.trim().split(',').any(|found| found == word);
+        Self { cpu: has("cpu"), memory: has("memory"), device_tree: has("dt") }
+    }
+}
+
+impl Memory {
+    fn read(sysroot: &Sysroot) -> Result<Option<Self>, ObserveError> {
+        let Some(blocks) = memory::blocks(sysroot)? else { return Ok(None) };
+        let nodes = NodeOfRow::read(sysroot)?;
+        let blocks_with_nodes = with_nodes(&blocks, &nodes);
+        let mut node_cpus = BTreeMap::new();
+        for node in blocks_with_nodes.iter().filter_map(|block| block.node) {
+            if !node_cpus.contains_key(&node) {
+                let list = sysroot.read_text_if_present(format!("{NODES}/node{node}/cpulist"))?;
+                node_cpus.insert(node, cpu_list_length(&list.unwrap_or_default()));
+            }
+        }
+        Ok(Some(Self { lmb_size_bytes: blocks.lmb_size_bytes, blocks: blocks_with_nodes, node_cpus }))
+    }
+
+    /// How many blocks the partition has.
+    pub fn assigned(&self) -> usize {
+        self.blocks.iter().filter(|block| block.assigned).count()
+    }
+}
+
+/// How to get from a block's associativity to its NUMA node, where firmware says how.
+struct NodeOfRow(Option<(memory::Associativity, u32)>);
+
+impl NodeOfRow {
+    fn read(sysroot: &Sysroot) -> Result<Self, PropertyError> {
+        let Some(depth) = memory::numa_depth(sysroot)? else { return Ok(Self(None)) };
+        Ok(Self(memory::associativity(sysroot)?.map(|table| (table, depth))))
+    }
+
+    fn node(&self, row: Option<u32>) -> Option<u32> {
+        let (table, depth) = self.0.as_ref()?;
+        table.node(row?, *depth)
+    }
+}
+
+fn with_nodes(blocks: &Blocks, nodes: &NodeOfRow) -> Vec<Block> {
+    let block = |lmb: memory::Lmb| Block {
+        index: lmb.index,
+        assigned: lmb.flags.assigned(),
+        reserved: lmb.flags.reserved(),
+        node: nodes.node(lmb.associativity),
+    };
+    blocks.iter().map(block).collect()
+}
+
+/// How many CPUs a list like `0-7,16` names.
+fn cpu_list_length(list: &str) -> u32 {
+    let length = |part: &str| -> Option<u32> {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let (first, last): (u32, u32) = (first.parse().ok()?, last.parse().ok()?);
+        last.checked_sub(first)?.checked_add(1)
+    };
+    list.trim().split(',').filter_map(length).fold(0, u32::saturating_add)
+}
+
+/// The parameters in the text of lparcfg. A value that is no number is as good as none.
+fn parameters(text: &str) -> BTreeMap<Parameter, u64> {
+    let value = |parameter: Parameter| {
+        let line = text.lines().find_map(|line| line.strip_prefix(parameter.key())?.strip_prefix('='))?;
+        Some((parameter, line.trim().parse().ok()?))
+    };
+    Parameter::ALL.into_iter().filter_map(value).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_of_the_kernel_are_whole_words() {
+        assert_eq!(Interface::parse("memory,cpu\n"), Interface { cpu: true, memory: true, device_tree: false });
+        assert_eq!(Interface::parse("memory,cpu,dt\n"), Interface { cpu: true, memory: true, device_tree: true });
+        assert_eq!(Interface::parse("cpuset"), Interface::default());
+    }
+
+    #[test]
+    fn cpus_of_a_node_are_counted() {
+        for (list, expected) in [("0-7\n", 8), ("0-7,16,24-25\n", 11), ("\n", 0), ("3\n", 1), ("7-3", 0)] {
+            assert_eq!(cpu_list_length(list), expected, "{list:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_of_lparcfg_is_not_the_beginning_of_another() {
+        let found = parameters("entitled_memory_weight=5\nentitled_memory=1073741824\npartition_entitled_capacity=x\n");
+        assert_eq!(
+            found.into_iter().collect::<Vec<_>>(),
+            [(Parameter::MemoryEntitlement, 1 << 30), (Parameter::MemoryWeight, 5)]
+        );
+    }
+}

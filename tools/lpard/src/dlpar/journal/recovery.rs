@@ -1,0 +1,147 @@
+//! What a killed engine left behind, and how it is put in order.
+
+use sysroot::Sysroot;
+
+use super::{Entry, Journal, Line, PATH, boot_id};
+use crate::dlpar::act::{Watch, undo};
+use crate::dlpar::inventory::{Inventory, ObserveError};
+use crate::dlpar::kernel::Kernel;
+use crate::dlpar::outcome::Failure;
+use crate::dlpar::request::{Change, CpuChoice, MemoryChoice, Request, Target};
+use crate::dlpar::step::Step;
+
+/// An operation that was begun and not ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leftover {
+    /// What had been asked.
+    pub request: String,
+    /// Whether what was done may stay.
+    pub partial: bool,
+    /// The steps that were done and not undone.
+    pub done: Vec<Step>,
+    /// The step of which is only known that it began.
+    pub in_flight: Option<Step>,
+}
+
+/// What was found and what was done about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub struct Recovery {
+    /// What had been asked.
+    pub request: String,
+    /// The steps that were done and stay: a part was allowed, or they cannot be undone.
+    pub kept: Vec<Step>,
+    /// The steps that were taken back.
+    pub undone: Vec<Step>,
+    /// The steps that could not be taken back.
+    pub stuck: Vec<Failure>,
+    /// A step of which it cannot be told whether it was done.
+    pub unknown: Option<Step>,
+}
+
+/// Why a leftover could not be put in order.
+#[derive(Debug, thiserror::Error)]
+pub enum RecoverError {
+    /// The journal cannot be read.
+    #[error(transparent)]
+    Os(#[from] sysroot::Error),
+    /// The partition cannot be looked at.
+    #[error(transparent)]
+    Observe(#[from] ObserveError),
+}
+
+/// Reads what was left behind, if anything was. What was left before the last boot is history.
+pub fn leftover(sysroot: &Sysroot) -> sysroot::Result<Option<Leftover>> {
+    let Some(text) = sysroot.read_text_if_present(PATH)? else { return Ok(None) };
+    Ok(parse(&text, &boot_id(sysroot)))
+}
+
+/// Takes back what a leftover did, or lets it stand where that was agreed. The caller holds the lock and says so in the
+/// journal's next operation.
+pub fn recover(
+    leftover: Leftover,
+    kernel: &mut dyn Kernel,
+    journal: &mut dyn Journal,
+    watch: &mut Watch<'_>,
+) -> Result<Recovery, RecoverError> {
+    let mut recovery =
+        Recovery { request: leftover.request, kept: leftover.done, undone: vec![], stuck: vec![], unknown: None };
+    if let Some(step) = leftover.in_flight {
+        match was_done(&step, &kernel.observe(&about(&step))?) {
+            Some(true) => recovery.kept.push(step),
+            Some(false) => {}
+            None => recovery.unknown = Some(step),
+        }
+    }
+    if !leftover.partial {
+        let done = std::mem::take(&mut recovery.kept);
+        for step in done.into_iter().rev() {
+            match undo(&step, kernel, journal, watch) {
+                Ok(()) => recovery.undone.push(step),
+                Err(error) => {
+                    recovery.stuck.push(Failure { step: step.undo(), error });
+                    recovery.kept.push(step);
+                }
+            }
+        }
+    }
+    let _ = journal.append(&Entry::Closed);
+    Ok(recovery)
+}
+
+/// The last operation in the journal, when it was not closed. A torn last line is one that was not written.
+fn parse(text: &str, boot: &str) -> Option<Leftover> {
+    let mut open: Option<Leftover> = None;
+    for line in text.lines() {
+        let Ok(Line { boot: written_in, entry }) = serde_json::from_str(line) else { continue };
+        if written_in != boot {
+            continue;
+        }
+        match (entry, &mut open) {
+            (Entry::Opened { request, partial }, open) => {
+                *open = Some(Leftover { request, partial, done: vec![], in_flight: None });
+            }
+            (Entry::Closed, open) => *open = None,
+            (Entry::Began { step }, Some(left)) => left.in_flight = Some(step),
+            (Entry::Failed { .. }, Some(left)) => left.in_flight = None,
+            (Entry::Done { step }, Some(left)) => {
+                left.in_flight = None;
+                left.done.push(step);
+            }
+            (Entry::Undone { step }, Some(left)) => left.done.retain(|done| *done != step),
+            (_, None) => {}
+        }
+    }
+    open
+}
+
+/// A request that makes the kernel show what the step is about.
+fn about(step: &Step) -> Request {
+    match step {
+        Step::Cpu { change, index, .. } => Request::Cpu { change: *change, which: CpuChoice::Index(*index) },
+        Step::Block { change, index } | Step::Run { change, first: index, .. } => {
+            Request::Memory { change: *change, which: MemoryChoice::Index(*index) }
+        }
+        Step::Blocks { change, .. } => {
+            Request::Memory { change: *change, which: MemoryChoice::Count(std::num::NonZeroU32::MIN) }
+        }
+        Step::Parameter { parameter, to, .. } => Request::Parameter { parameter: *parameter, target: Target::Set(*to) },
+    }
+}
+
+/// Whether a step was done, as far as what there is can tell. A number of blocks of the kernel's choice cannot be told.
+fn was_done(step: &Step, inventory: &Inventory) -> Option<bool> {
+    let blocks = || inventory.memory.as_ref().map(|memory| memory.blocks.as_slice()).unwrap_or_default();
+    match step {
+        Step::Cpu { change, index, .. } => {
+            let core = inventory.cores.iter().find(|core| core.index == *index)?;
+            Some(core.present.is_some() == (*change == Change::Add))
+        }
+        Step::Block { change, index } | Step::Run { change, first: index, .. } => {
+            let block = blocks().iter().find(|block| block.index == *index)?;
+            Some(block.assigned == (*change == Change::Add))
+        }
+        Step::Blocks { .. } => None,
+        Step::Parameter { parameter, to, .. } => Some(inventory.parameters.get(parameter) == Some(to)),
+    }
+}

@@ -1,0 +1,187 @@
+//! From a request and what there is to the steps that do it. Pure: nothing is read, nothing is done.
+//!
+//! A plan has a quota and attempts in the order in which they are made. An attempt that fails leaves the quota to those after
+//! it; what is more than the quota is never attempted. Who acts on a plan has nothing to choose.
+
+mod cpu;
+mod memory;
+mod parameter;
+
+use std::fmt;
+
+use platform::drc::DrcIndex;
+
+use super::inventory::Inventory;
+use super::request::{Change, Request, Terms};
+use super::step::Step;
+
+/// What will be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// What was asked.
+    pub request: Request,
+    /// What was agreed to.
+    pub terms: Terms,
+    /// How much was asked.
+    pub asked: u32,
+    /// How much of it is to be had: less than `asked` only where the terms allow a part.
+    pub quota: u32,
+    /// Why the quota is less than what was asked.
+    pub limit: Option<Refusal>,
+    /// Made in this order, until the quota is reached.
+    pub attempts: Vec<Step>,
+}
+
+/// Why a request cannot be fulfilled, found before anything was done.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The kernel has no such interface.
+    #[error("this kernel cannot change the {0} of a running partition (see /sys/kernel/dlpar)")]
+    Unsupported(&'static str),
+    /// Firmware does not list such resources.
+    #[error("firmware lists no {0} that can be changed in this partition")]
+    NothingListed(&'static str),
+    /// No connector is called that.
+    #[error("there is no {what} '{name}' in this partition")]
+    Unknown {
+        /// Kind of resource.
+        what: &'static str,
+        /// What was given.
+        name: String,
+    },
+    /// It is there already.
+    #[error("the {what} '{name}' is already present")]
+    Present {
+        /// Kind of resource.
+        what: &'static str,
+        /// What was given.
+        name: String,
+    },
+    /// It is not there.
+    #[error("the {what} '{name}' is not present")]
+    Absent {
+        /// Kind of resource.
+        what: &'static str,
+        /// What was given.
+        name: String,
+    },
+    /// Firmware keeps it.
+    #[error("the memory block {0} is reserved")]
+    Reserved(DrcIndex),
+    /// There are not that many.
+    #[error("{asked} {what} asked for, {available} to be had")]
+    NotEnough {
+        /// Kind of resource.
+        what: &'static str,
+        /// How many were asked for.
+        asked: u32,
+        /// How many there are.
+        available: u32,
+    },
+    /// One processor has to stay.
+    #[error("the last processor cannot be removed")]
+    LastProcessor,
+    /// The partition does not have this parameter.
+    #[error("{0} is not among this partition's parameters (/proc/ppc64/lparcfg)")]
+    NoParameter(&'static str),
+    /// It would become negative, or too large for a number.
+    #[error("{key} is {now}: it cannot be changed by {by}")]
+    OutOfRange {
+        /// The parameter.
+        key: &'static str,
+        /// Its value.
+        now: u64,
+        /// By how much it should change.
+        by: u64,
+    },
+}
+
+/// Plans a request.
+pub fn plan(request: &Request, terms: Terms, inventory: &Inventory) -> Result<Plan, Refusal> {
+    match request {
+        Request::Cpu { change, which } => {
+            let offer = cpu::offer(*change, which, inventory)?;
+            offer.plan(request, terms)
+        }
+        Request::Memory { change, which } => {
+            let offer = memory::offer(*change, *which, terms, inventory)?;
+            offer.plan(request, terms)
+        }
+        Request::Parameter { parameter, target } => {
+            let step = parameter::step(*parameter, *target, inventory)?;
+            Offer::exactly(step).plan(request, terms)
+        }
+    }
+}
+
+/// What could be done for a request.
+struct Offer {
+    asked: u32,
+    available: u32,
+    /// Said when there is less than was asked for.
+    shortage: Refusal,
+    attempts: Vec<Step>,
+}
+
+impl Offer {
+    /// One step that is the whole request.
+    fn exactly(step: Step) -> Self {
+        let asked = step.amount();
+        let shortage = Refusal::NotEnough { what: "steps", asked, available: 0 };
+        Self { asked, available: asked, shortage, attempts: vec![step] }
+    }
+
+    fn plan(self, request: &Request, terms: Terms) -> Result<Plan, Refusal> {
+        let short = self.available < self.asked;
+        if short && (!terms.partial || self.available == 0) {
+            return Err(self.shortage);
+        }
+        Ok(Plan {
+            request: request.clone(),
+            terms,
+            asked: self.asked,
+            quota: self.asked.min(self.available),
+            limit: short.then_some(self.shortage),
+            attempts: self.attempts,
+        })
+    }
+}
+
+/// Whether a named resource is there or not, as the change needs it.
+fn expect(change: Change, is_present: bool, what: &'static str, name: &str) -> Result<(), Refusal> {
+    let name = name.to_owned();
+    match (change, is_present) {
+        (Change::Add, true) => Err(Refusal::Present { what, name }),
+        (Change::Remove, false) => Err(Refusal::Absent { what, name }),
+        _ => Ok(()),
+    }
+}
+
+/// A count for messages: more than fit are "at least so many".
+fn count_of<T>(things: &[T]) -> u32 {
+    u32::try_from(things.len()).unwrap_or(u32::MAX)
+}
+
+/// What a dry run prints.
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "request: {}", self.request)?;
+        if let Some(limit) = &self.limit {
+            writeln!(f, "limit: {limit}; {} of {} will be done", self.quota, self.asked)?;
+        }
+        if self.attempts.len() > 1 {
+            writeln!(f, "until {} of these succeeded, in this order:", self.quota)?;
+        }
+        for step in &self.attempts {
+            let write = step.write();
+            writeln!(f, "- {step}: write '{}' to /{}", write.text.trim_end(), write.path)?;
+        }
+        match self.terms.partial {
+            true => writeln!(f, "if not all of it can be done: what was done stays"),
+            false => writeln!(f, "if not all of it can be done: what was done is undone"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

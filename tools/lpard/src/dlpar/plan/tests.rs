@@ -1,0 +1,144 @@
+//! Tables of requests and what is planned for them.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+
+use super::*;
+use crate::dlpar::inventory::{Block, Interface, Memory};
+use crate::dlpar::kernel::Kernel;
+use crate::dlpar::request::{CpuChoice, MemoryChoice, Parameter, Target};
+use crate::dlpar::simulator::{Shape, Simulator};
+
+const PARTIAL: Terms = Terms { partial: true };
+const WHOLE: Terms = Terms { partial: false };
+
+fn count(number: u32) -> NonZeroU32 {
+    NonZeroU32::new(number).unwrap()
+}
+
+fn planned(request: &Request, terms: Terms) -> Result<Plan, Refusal> {
+    let shape = Shape { cores: 2, max_cores: 4, blocks: 4, max_blocks: 8, nodes: 1 };
+    plan(request, terms, &Simulator::new(shape).observe(request).unwrap())
+}
+
+fn writes(plan: &Plan) -> Vec<String> {
+    plan.attempts.iter().map(|step| step.write().text).collect()
+}
+
+#[test]
+fn processors_are_added_from_the_front_and_removed_from_the_back() {
+    let cpu = |change, which| Request::Cpu { change, which };
+    let cases = [
+        (cpu(Change::Add, CpuChoice::Count(count(1))), vec!["cpu add index 0x10000010", "cpu add index 0x10000018"]),
+        (
+            cpu(Change::Remove, CpuChoice::Count(count(1))),
+            vec!["cpu remove index 0x10000008", "cpu remove index 0x10000000"],
+        ),
+        (cpu(Change::Add, CpuChoice::Index(DrcIndex(0x1000_0018))), vec!["cpu add index 0x10000018"]),
+        (cpu(Change::Remove, CpuChoice::Name("CPU 8".into())), vec!["cpu remove index 0x10000008"]),
+    ];
+    for (request, expected) in cases {
+        let plan = planned(&request, WHOLE).unwrap();
+        assert_eq!((writes(&plan), plan.quota), (expected.into_iter().map(str::to_owned).collect(), 1), "{request}");
+    }
+}
+
+#[test]
+fn what_cannot_be_done_is_refused_with_its_reason() {
+    let cpu = |change, which| Request::Cpu { change, which };
+    let memory = |change, which| Request::Memory { change, which };
+    let parameter = |parameter, target| Request::Parameter { parameter, target };
+    let cases = [
+        (cpu(Change::Add, CpuChoice::Count(count(3))), "3 processors asked for, 2 to be had"),
+        (cpu(Change::Remove, CpuChoice::Count(count(2))), "the last processor cannot be removed"),
+        (cpu(Change::Add, CpuChoice::Index(DrcIndex(0x1000_0000))), "the processor '0x10000000' is already present"),
+        (cpu(Change::Remove, CpuChoice::Name("CPU 16".into())), "the processor 'CPU 16' is not present"),
+        (cpu(Change::Remove, CpuChoice::Name("CPU".into())), "there is no processor 'CPU' in this partition"),
+        (
+            memory(Change::Remove, MemoryChoice::Index(DrcIndex(0x8000_0005))),
+            "the memory block '0x80000005' is not present",
+        ),
+        (memory(Change::Add, MemoryChoice::Index(DrcIndex(5))), "there is no memory block '0x5' in this partition"),
+        (
+            memory(Change::Add, MemoryChoice::Run { first: DrcIndex(0x8000_0006), count: count(3) }),
+            "there is no memory block '0x80000006 and 2 after it' in this partition",
+        ),
+        (
+            memory(Change::Remove, MemoryChoice::Run { first: DrcIndex(0x8000_0003), count: count(2) }),
+            "the memory block '0x80000004' is not present",
+        ),
+        (memory(Change::Remove, MemoryChoice::Count(count(5))), "5 memory blocks asked for, 4 to be had"),
+        (parameter(Parameter::CpuWeight, Target::Lower(129)), "capacity_weight is 128: it cannot be changed by 129"),
+        (
+            parameter(Parameter::MemoryWeight, Target::Set(1)),
+            "entitled_memory_weight is not among this partition's parameters (/proc/ppc64/lparcfg)",
+        ),
+    ];
+    for (request, expected) in cases {
+        // A shortage of memory is for the kernel to find, unless a part would do.
+        let refusal = planned(&request, WHOLE).map(|plan| plan.to_string());
+        assert_eq!(refusal.unwrap_err().to_string(), expected, "{request}");
+    }
+}
+
+#[test]
+fn a_part_is_planned_only_where_the_terms_allow_it() {
+    let request = Request::Cpu { change: Change::Remove, which: CpuChoice::Count(count(5)) };
+    let plan = planned(&request, PARTIAL).unwrap();
+    assert_eq!((plan.asked, plan.quota, plan.limit), (5, 1, Some(Refusal::LastProcessor)));
+}
+
+#[test]
+fn so_many_blocks_are_the_kernels_choice() {
+    let request = Request::Memory { change: Change::Add, which: MemoryChoice::Count(count(2)) };
+    assert_eq!(writes(&planned(&request, WHOLE).unwrap()), ["memory add count 2"]);
+    let partial = writes(&planned(&request, PARTIAL).unwrap());
+    assert_eq!(partial[..2], ["memory add count 2", "memory add index 0x80000004"]);
+}
+
+#[test]
+fn parameters_are_written_as_absolute_values() {
+    for (target, expected) in [(Target::Set(50), 50), (Target::Raise(25), 125), (Target::Lower(100), 0)] {
+        let request = Request::Parameter { parameter: Parameter::CpuEntitlement, target };
+        assert_eq!(writes(&planned(&request, WHOLE).unwrap()), [format!("partition_entitled_capacity={expected}\n")]);
+    }
+}
+
+#[test]
+fn nodes_without_processors_are_emptied_first_and_the_others_in_proportion() {
+    let block = |index, node| Block { index: DrcIndex(index), assigned: true, reserved: false, node: Some(node) };
+    // Node 0 has 8 CPUs and 6 blocks, node 1 has 4 CPUs and 6 blocks, node 2 has only memory.
+    let blocks: Vec<_> =
+        (0..6).map(|n| block(n, 0)).chain((10..16).map(|n| block(n, 1))).chain((20..22).map(|n| block(n, 2))).collect();
+    let memory = Memory { lmb_size_bytes: 1, blocks, node_cpus: BTreeMap::from([(0, 8), (1, 4), (2, 0)]) };
+    let interface = Interface { memory: true, ..Interface::default() };
+    let inventory = Inventory { interface, memory: Some(memory), ..Inventory::default() };
+    let request = Request::Memory { change: Change::Remove, which: MemoryChoice::Count(count(6)) };
+    let plan = plan(&request, WHOLE, &inventory).unwrap();
+    let indexes: Vec<u32> = plan
+        .attempts
+        .iter()
+        .map(|step| match step {
+            Step::Block { index, .. } => index.0,
+            other => panic!("{other}"),
+        })
+        .collect();
+    // Two from node 2; then from node 1 until it has half of what node 0 has.
+    assert_eq!(indexes[..6], [21, 20, 15, 14, 13, 5]);
+    assert_eq!(indexes.len(), 14, "all of them can be attempted");
+}
+
+#[test]
+fn a_dry_run_says_every_write() {
+    let request = Request::Cpu { change: Change::Add, which: CpuChoice::Count(count(3)) };
+    assert_eq!(
+        planned(&request, PARTIAL).unwrap().to_string(),
+        "request: add 3 processors\n\
+         limit: 3 processors asked for, 2 to be had; 2 of 3 will be done\n\
+         until 2 of these succeeded, in this order:\n\
+         - add the processor 'CPU 16' (0x10000010): write 'cpu add index 0x10000010' to /sys/kernel/dlpar\n\
+         - add the processor 'CPU 24' (0x10000018): write 'cpu add index 0x10000018' to /sys/kernel/dlpar\n\
+         if not all of it can be done: what was done stays\n"
+    );
+}

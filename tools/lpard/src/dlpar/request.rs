@@ -1,0 +1,168 @@
+//! What is asked of the engine. A request is made of checked parts: there is no count of zero and no index that is nearly one.
+
+use std::fmt;
+use std::num::NonZeroU32;
+
+use platform::drc::DrcIndex;
+use serde::{Deserialize, Serialize};
+
+/// More, or less.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Change {
+    /// The partition gets something.
+    Add,
+    /// The partition gives something back.
+    Remove,
+}
+
+impl Change {
+    /// What takes it back.
+    #[must_use]
+    pub fn opposite(self) -> Self {
+        match self {
+            Self::Add => Self::Remove,
+            Self::Remove => Self::Add,
+        }
+    }
+}
+
+/// As the kernel writes it.
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Add => "add",
+            Self::Remove => "remove",
+        })
+    }
+}
+
+/// What is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Request {
+    /// Processor cores.
+    Cpu {
+        /// More or less.
+        change: Change,
+        /// Which.
+        which: CpuChoice,
+    },
+    /// Memory.
+    Memory {
+        /// More or less.
+        change: Change,
+        /// Which.
+        which: MemoryChoice,
+    },
+    /// Entitlement or weight.
+    Parameter {
+        /// Of what.
+        parameter: Parameter,
+        /// How much.
+        target: Target,
+    },
+}
+
+/// Which cores.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CpuChoice {
+    /// Any so many.
+    Count(NonZeroU32),
+    /// That one.
+    Index(DrcIndex),
+    /// The one whose connector has this name.
+    Name(String),
+}
+
+/// Which memory blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MemoryChoice {
+    /// Any so many.
+    Count(NonZeroU32),
+    /// That one.
+    Index(DrcIndex),
+    /// So many neighbours, from that one on.
+    Run {
+        /// The first.
+        first: DrcIndex,
+        /// How many.
+        count: NonZeroU32,
+    },
+}
+
+/// What `/proc/ppc64/lparcfg` lets a partition change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Parameter {
+    /// Entitled processor capacity, in hundredths of a processor.
+    CpuEntitlement,
+    /// Weight among partitions that share processors.
+    CpuWeight,
+    /// Entitled memory, in bytes.
+    MemoryEntitlement,
+    /// Weight among partitions that share memory.
+    MemoryWeight,
+}
+
+impl Parameter {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::CpuEntitlement, Self::CpuWeight, Self::MemoryEntitlement, Self::MemoryWeight];
+
+    /// The key in lparcfg.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::CpuEntitlement => "partition_entitled_capacity",
+            Self::CpuWeight => "capacity_weight",
+            Self::MemoryEntitlement => "entitled_memory",
+            Self::MemoryWeight => "entitled_memory_weight",
+        }
+    }
+}
+
+/// How much of a parameter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// Exactly so much.
+    Set(u64),
+    /// So much more than now.
+    Raise(u64),
+    /// So much less than now.
+    Lower(u64),
+}
+
+/// What whoever asks agrees to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Terms {
+    /// Less than was asked for is better than nothing: what was done stays when there is no more.
+    pub partial: bool,
+}
+
+/// As it appears in logs and answers.
+impl fmt::Display for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cpu { change, which } => match which {
+                CpuChoice::Count(count) => write!(f, "{change} {count} processor{}", plural(count.get())),
+                CpuChoice::Index(index) => write!(f, "{change} the processor {index}"),
+                CpuChoice::Name(name) => write!(f, "{change} the processor '{name}'"),
+            },
+            Self::Memory { change, which } => match which {
+                MemoryChoice::Count(count) => write!(f, "{change} {count} memory block{}", plural(count.get())),
+                MemoryChoice::Index(index) => write!(f, "{change} the memory block {index}"),
+                MemoryChoice::Run { first, count } => {
+                    write!(f, "{change} {count} memory block{} from {first} on", plural(count.get()))
+                }
+            },
+            Self::Parameter { parameter, target } => match target {
+                Target::Set(value) => write!(f, "set {} to {value}", parameter.key()),
+                Target::Raise(by) => write!(f, "raise {} by {by}", parameter.key()),
+                Target::Lower(by) => write!(f, "lower {} by {by}", parameter.key()),
+            },
+        }
+    }
+}
+
+/// The `s` of more than one.
+pub(crate) fn plural(count: u32) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}

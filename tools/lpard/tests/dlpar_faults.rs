@@ -1,0 +1,278 @@
+//! The engine on the simulated partition, broken at every operation: afterwards the partition is as it was before, or
+//! exactly as the outcome says; and an engine that is killed at any line of its journal leaves nothing undecided.
+#![allow(clippy::unwrap_used)]
+
+use std::num::NonZeroU32;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use lpard::dlpar::act::{Progress, Watch, act};
+use lpard::dlpar::inventory::{Inventory, ObserveError};
+use lpard::dlpar::journal::{self, Entry, Journal, Nowhere, OnDisk};
+use lpard::dlpar::kernel::{Kernel, StepError};
+use lpard::dlpar::outcome::{Outcome, Shortfall};
+use lpard::dlpar::plan::plan;
+use lpard::dlpar::request::{Change, CpuChoice, MemoryChoice, Request, Terms};
+use lpard::dlpar::simulator::{Faults, Shape, Simulator};
+use lpard::dlpar::step::Step;
+use platform::drc::DrcIndex;
+use proptest::prelude::*;
+use sysroot::Sysroot;
+
+const SHAPE: Shape = Shape { cores: 4, max_cores: 8, blocks: 8, max_blocks: 16, nodes: 2 };
+
+fn count(number: u32) -> NonZeroU32 {
+    NonZeroU32::new(number).unwrap()
+}
+
+fn quiet<'a>(progress: &'a mut dyn FnMut(Progress<'_>)) -> Watch<'a> {
+    Watch { progress, expired: &|| false }
+}
+
+fn run(simulator: &mut dyn Kernel, request: &Request, terms: Terms, journal: &mut dyn Journal) -> Option<Outcome> {
+    let plan = plan(request, terms, &simulator.observe(request).unwrap()).ok()?;
+    Some(act(&plan, simulator, journal, &mut quiet(&mut |_| {})))
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    prop_oneof![Just(Change::Add), Just(Change::Remove)]
+}
+
+fn request() -> impl Strategy<Value = Request> {
+    let cpu = prop_oneof![
+        (1u32..6).prop_map(|n| CpuChoice::Count(count(n))),
+        (0u32..8).prop_map(|n| CpuChoice::Index(DrcIndex(0x1000_0000 + n * 8))),
+        (0u32..8).prop_map(|n| CpuChoice::Name(format!("CPU {}", n * 8))),
+    ];
+    let memory = prop_oneof![
+        (1u32..10).prop_map(|n| MemoryChoice::Count(count(n))),
+        (0u32..16).prop_map(|n| MemoryChoice::Index(DrcIndex(0x8000_0000 + n))),
+        (0u32..16, 1u32..6).prop_map(|(n, c)| MemoryChoice::Run { first: DrcIndex(0x8000_0000 + n), count: count(c) }),
+    ];
+    prop_oneof![
+        (change(), cpu).prop_map(|(change, which)| Request::Cpu { change, which }),
+        (change(), memory).prop_map(|(change, which)| Request::Memory { change, which }),
+    ]
+}
+
+/// What the partition is after exactly these steps.
+fn replayed(before: &Simulator, steps: &[Step]) -> Simulator {
+    let mut replayed = before.clone();
+    replayed.break_at(Faults::default());
+    for step in steps {
+        replayed.perform(step).unwrap();
+    }
+    replayed
+}
+
+/// Whether a step leaves the choice of blocks to the kernel, so that a replay may choose others.
+fn kernel_chooses(steps: &[Step]) -> bool {
+    steps.iter().any(|step| matches!(step, Step::Blocks { .. }))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+
+    #[test]
+    fn after_any_faults_the_partition_is_what_the_outcome_says(
+        request in request(),
+        partial in any::<bool>(),
+        faults in proptest::collection::btree_set(0u32..60, 0..8),
+        pinned in proptest::collection::btree_set(0u32..8, 0..4),
+        withdrawn in proptest::collection::btree_set(4u32..8, 0..3),
+    ) {
+        let mut simulator = Simulator::new(SHAPE);
+        pinned.into_iter().for_each(|n| simulator.pin(DrcIndex(0x8000_0000 + n)));
+        withdrawn.into_iter().for_each(|n| simulator.withdraw(DrcIndex(0x1000_0000 + n * 8)));
+        let before = simulator.clone();
+        simulator.break_at(Faults::at(faults));
+        let outcome = run(&mut simulator, &request, Terms { partial }, &mut Nowhere);
+        prop_assert!(simulator.is_consistent(), "kernel and firmware disagree after {:?}", outcome);
+        let Some(outcome) = outcome else {
+            prop_assert!(simulator.same_state(&before), "a refused request changed something");
+            return Ok(());
+        };
+        prop_assert!(outcome.amount() <= outcome.asked);
+        prop_assert_eq!(outcome.is_complete(), outcome.amount() == outcome.asked);
+        if !partial && !outcome.is_complete() && outcome.stuck.is_empty() {
+            prop_assert_eq!(outcome.amount(), 0);
+            prop_assert!(simulator.same_state(&before), "not all was done, and not all was undone: {}", outcome);
+        }
+        if !kernel_chooses(&outcome.done) {
+            prop_assert!(simulator.same_state(&replayed(&before, &outcome.done)), "{}", outcome);
+        }
+    }
+}
+
+/// Every single fault of a request, one after the other: there is none that is not tried.
+#[test]
+fn a_fault_at_every_operation_is_undone_or_told() {
+    let requests = [
+        Request::Cpu { change: Change::Add, which: CpuChoice::Count(count(3)) },
+        Request::Cpu { change: Change::Remove, which: CpuChoice::Count(count(3)) },
+        Request::Memory { change: Change::Add, which: MemoryChoice::Count(count(4)) },
+        Request::Memory { change: Change::Remove, which: MemoryChoice::Count(count(5)) },
+    ];
+    for request in &requests {
+        let mut unbroken = Simulator::new(SHAPE);
+        assert!(run(&mut unbroken, request, Terms::default(), &mut Nowhere).unwrap().is_complete());
+        for operation in 0..unbroken.operations() {
+            let before = Simulator::new(SHAPE);
+            let mut simulator = before.clone();
+            simulator.break_at(Faults::at([operation]));
+            let outcome = run(&mut simulator, request, Terms::default(), &mut Nowhere).unwrap();
+            assert!(simulator.is_consistent());
+            assert!(outcome.is_complete() || simulator.same_state(&before), "{request}, fault {operation}: {outcome}");
+        }
+    }
+}
+
+#[test]
+fn a_deadline_stops_between_steps_and_takes_back_what_was_done() {
+    let mut simulator = Simulator::new(SHAPE);
+    let before = simulator.clone();
+    let request = Request::Cpu { change: Change::Add, which: CpuChoice::Count(count(3)) };
+    let plan = plan(&request, Terms::default(), &simulator.observe(&request).unwrap()).unwrap();
+    let done = std::cell::Cell::new(0);
+    let mut progress = |progress: Progress<'_>| {
+        if let Progress::Done(_) = progress {
+            done.set(done.get() + 1);
+        }
+    };
+    let mut watch = Watch { progress: &mut progress, expired: &|| done.get() == 2 };
+    let outcome = act(&plan, &mut simulator, &mut Nowhere, &mut watch);
+    assert_eq!((outcome.shortfall, outcome.undone.len(), outcome.done.len()), (Some(Shortfall::Deadline), 2, 0));
+    assert!(simulator.same_state(&before));
+}
+
+/// A journal that cannot be written any more after so many lines.
+struct Full(usize);
+
+impl Journal for Full {
+    fn append(&mut self, _: &Entry) -> Result<(), String> {
+        self.0 = self.0.checked_sub(1).ok_or("no space left on device")?;
+        Ok(())
+    }
+}
+
+#[test]
+fn nothing_is_begun_that_cannot_be_written_down() {
+    for lines in 0..8 {
+        let mut simulator = Simulator::new(SHAPE);
+        let before = simulator.clone();
+        let request = Request::Cpu { change: Change::Add, which: CpuChoice::Count(count(3)) };
+        let outcome = run(&mut simulator, &request, Terms::default(), &mut Full(lines)).unwrap();
+        assert!(outcome.is_complete() || simulator.same_state(&before), "{lines} lines: {outcome}");
+    }
+}
+
+/// A journal whose engine is killed after, or instead of, its nth line.
+struct Mortal<'a> {
+    journal: OnDisk<'a>,
+    lines_to_live: u32,
+}
+
+impl Journal for Mortal<'_> {
+    fn append(&mut self, entry: &Entry) -> Result<(), String> {
+        assert!(self.lines_to_live > 0, "killed");
+        self.lines_to_live -= 1;
+        self.journal.append(entry)
+    }
+}
+
+/// A kernel that is killed with its engine right after a step was done, before anybody could write it down.
+struct DiesAfter<'a> {
+    simulator: &'a mut Simulator,
+    steps_to_live: u32,
+}
+
+impl Kernel for DiesAfter<'_> {
+    fn observe(&self, request: &Request) -> Result<Inventory, ObserveError> {
+        self.simulator.observe(request)
+    }
+
+    fn perform(&mut self, step: &Step) -> Result<(), StepError> {
+        let result = self.simulator.perform(step);
+        assert!(self.steps_to_live > 1, "killed");
+        self.steps_to_live -= 1;
+        result
+    }
+}
+
+fn machine() -> (tempfile::TempDir, Sysroot) {
+    let directory = tempfile::tempdir().unwrap();
+    let random = directory.path().join("proc/sys/kernel/random");
+    std::fs::create_dir_all(&random).unwrap();
+    std::fs::write(random.join("boot_id"), "first\n").unwrap();
+    let sysroot = Sysroot::at(directory.path()).unwrap();
+    (directory, sysroot)
+}
+
+fn recovered(sysroot: &Sysroot, simulator: &mut Simulator) -> Option<journal::Recovery> {
+    let left = journal::leftover(sysroot).unwrap()?;
+    let recovery = journal::recover(left, simulator, &mut OnDisk::new(sysroot), &mut quiet(&mut |_| {})).unwrap();
+    assert_eq!(journal::leftover(sysroot).unwrap(), None, "what was put in order is closed");
+    Some(recovery)
+}
+
+#[test]
+fn an_engine_killed_at_any_line_of_its_journal_is_put_in_order() {
+    let request = Request::Cpu { change: Change::Remove, which: CpuChoice::Count(count(3)) };
+    for lines_to_live in 0..8 {
+        let (_directory, sysroot) = machine();
+        let mut simulator = Simulator::new(SHAPE);
+        let before = simulator.clone();
+        let mut journal = Mortal { journal: OnDisk::new(&sysroot), lines_to_live };
+        let killed = catch_unwind(AssertUnwindSafe(|| run(&mut simulator, &request, Terms::default(), &mut journal)));
+        let recovery = recovered(&sysroot, &mut simulator);
+        match killed {
+            Ok(_) => assert_eq!(recovery, None, "a finished operation is left alone"),
+            Err(_) => assert!(simulator.same_state(&before), "killed before line {lines_to_live}: {recovery:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_step_that_was_done_and_not_written_down_is_found() {
+    let requests = [
+        Request::Cpu { change: Change::Add, which: CpuChoice::Count(count(2)) },
+        Request::Memory { change: Change::Remove, which: MemoryChoice::Count(count(3)) },
+        Request::Memory { change: Change::Add, which: MemoryChoice::Index(DrcIndex(0x8000_0009)) },
+    ];
+    for request in requests {
+        for steps_to_live in 1..3 {
+            let (_directory, sysroot) = machine();
+            let mut simulator = Simulator::new(SHAPE);
+            let before = simulator.clone();
+            let mut kernel = DiesAfter { simulator: &mut simulator, steps_to_live };
+            let mut journal = OnDisk::new(&sysroot);
+            let killed = catch_unwind(AssertUnwindSafe(|| run(&mut kernel, &request, Terms::default(), &mut journal)));
+            let recovery = recovered(&sysroot, &mut simulator);
+            assert!(killed.is_ok() || simulator.same_state(&before), "{request}: {recovery:?}");
+        }
+    }
+}
+
+#[test]
+fn what_was_left_before_a_reboot_is_history() {
+    let (directory, sysroot) = machine();
+    let request = Request::Cpu { change: Change::Add, which: CpuChoice::Count(count(2)) };
+    let mut simulator = Simulator::new(SHAPE);
+    let mut journal = Mortal { journal: OnDisk::new(&sysroot), lines_to_live: 3 };
+    assert!(catch_unwind(AssertUnwindSafe(|| run(&mut simulator, &request, Terms::default(), &mut journal))).is_err());
+    assert!(journal::leftover(&sysroot).unwrap().is_some());
+    std::fs::write(directory.path().join("proc/sys/kernel/random/boot_id"), "second\n").unwrap();
+    assert_eq!(journal::leftover(&sysroot).unwrap(), None);
+}
+
+#[test]
+fn a_part_that_was_agreed_to_stays_after_a_kill() {
+    let (_directory, sysroot) = machine();
+    let request = Request::Cpu { change: Change::Add, which: CpuChoice::Count(count(3)) };
+    let mut simulator = Simulator::new(SHAPE);
+    let mut journal = Mortal { journal: OnDisk::new(&sysroot), lines_to_live: 3 };
+    let killed =
+        catch_unwind(AssertUnwindSafe(|| run(&mut simulator, &request, Terms { partial: true }, &mut journal)));
+    assert!(killed.is_err());
+    let recovery = recovered(&sysroot, &mut simulator).unwrap();
+    assert_eq!((recovery.kept.len(), recovery.undone.len()), (1, 0));
+}
