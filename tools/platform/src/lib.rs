@@ -32,5 +32,6 @@ pub mod property;
 #[cfg(test)]
 mod recorded;
 pub mod rtas;
+pub mod slot;
 
 pub use error::{Error, Result};

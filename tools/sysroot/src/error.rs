@@ -103,6 +103,7 @@ pub enum Operation {
     Rename,
     Replace,
     Run,
+    Send,
     Uname,
     Write,
 }
@@ -123,6 +124,7 @@ impl fmt::Display for Operation {
             Self::Rename => "rename",
             Self::Replace => "replace",
             Self::Run => "run",
+            Self::Send => "send to",
             Self::Uname => "uname",
             Self::Write => "write",
         })

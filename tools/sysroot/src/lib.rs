@@ -18,6 +18,7 @@
 
 mod clock;
 mod command;
+mod datagram;
 mod error;
 mod lock;
 mod read;

@@ -70,6 +70,14 @@ impl Sysroot {
         self.append(path.as_ref(), line).map(drop)
     }
 
+    /// Appends text to a log as it is, without waiting for the disk: for who writes many lines at once.
+    pub fn append_log(&self, path: impl AsRef<Path>, text: &str) -> Result<()> {
+        let path = path.as_ref();
+        let flags = OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT;
+        let mut file = File::from(self.open(Operation::Append, path, flags, 0o644)?);
+        file.write_all(text.as_bytes()).map_err(Error::because(Operation::Append, path))
+    }
+
     fn append(&self, path: &Path, line: &str) -> Result<File> {
         let because = |error: io::Error| Error::because(Operation::Append, path)(error);
         if line.contains('\n') {

@@ -1,6 +1,7 @@
 //! What there is: the part of the partition that a request is about, as the kernel and firmware show it now.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use platform::cpu::{self, Core};
 use platform::drc::DrcIndex;
@@ -118,9 +119,9 @@ impl Memory {
         let blocks_with_nodes = with_nodes(&blocks, &nodes);
         let mut node_cpus = BTreeMap::new();
         for node in blocks_with_nodes.iter().filter_map(|block| block.node) {
-            if !node_cpus.contains_key(&node) {
+            if let Entry::Vacant(unknown) = node_cpus.entry(node) {
                 let list = sysroot.read_text_if_present(format!("{NODES}/node{node}/cpulist"))?;
-                node_cpus.insert(node, cpu_list_length(&list.unwrap_or_default()));
+                unknown.insert(cpu_list_length(&list.unwrap_or_default()));
             }
         }
         Ok(Some(Self { lmb_size_bytes: blocks.lmb_size_bytes, blocks: blocks_with_nodes, node_cpus }))
@@ -158,13 +159,12 @@ fn with_nodes(blocks: &Blocks, nodes: &NodeOfRow) -> Vec<Block> {
 }
 
 /// How many CPUs a list like `0-7,16` names.
-fn cpu_list_length(list: &str) -> u32 {
-    let length = |part: &str| -> Option<u32> {
-        let (first, last) = part.split_once('-').unwrap_or((part, part));
-        let (first, last): (u32, u32) = (first.parse().ok()?, last.parse().ok()?);
-        last.checked_sub(first)?.checked_add(1)
+fn cpu_list_length(ranges: &str) -> u32 {
+    let length = |range: &str| -> Option<u32> {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        last.parse::<u32>().ok()?.checked_sub(first.parse().ok()?)?.checked_add(1)
     };
-    list.trim().split(',').filter_map(length).fold(0, u32::saturating_add)
+    ranges.trim().split(',').filter_map(length).fold(0, u32::saturating_add)
 }
 
 /// The parameters in the text of lparcfg. A value that is no number is as good as none.

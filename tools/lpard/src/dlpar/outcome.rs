@@ -57,6 +57,11 @@ impl Outcome {
         self.done.iter().map(Step::amount).sum()
     }
 
+    /// Whether nothing was even tried.
+    pub fn is_untouched(&self) -> bool {
+        self.done.is_empty() && self.failed.is_empty() && self.undone.is_empty()
+    }
+
     /// Whether all that was asked was done.
     pub fn is_complete(&self) -> bool {
         self.shortfall.is_none()

@@ -176,10 +176,8 @@ impl fmt::Display for Plan {
             let write = step.write();
             writeln!(f, "- {step}: write '{}' to /{}", write.text.trim_end(), write.path)?;
         }
-        match self.terms.partial {
-            true => writeln!(f, "if not all of it can be done: what was done stays"),
-            false => writeln!(f, "if not all of it can be done: what was done is undone"),
-        }
+        let then = if self.terms.partial { "stays" } else { "is undone" };
+        writeln!(f, "if not all of it can be done: what was done {then}")
     }
 }
 

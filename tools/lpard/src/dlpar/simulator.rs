@@ -301,7 +301,7 @@ impl Kernel for Simulator {
             Inventory { interface: Interface { cpu: true, memory: true, device_tree: true }, ..Inventory::default() };
         match request {
             Request::Cpu { .. } => {
-                inventory.cores = self.cores.iter().zip(0..).map(|(core, n)| core.observed(n)).collect()
+                inventory.cores = self.cores.iter().zip(0..).map(|(core, n)| core.observed(n)).collect();
             }
             Request::Memory { .. } => {
                 let blocks = self.blocks.iter().map(SimulatedBlock::observed).collect();

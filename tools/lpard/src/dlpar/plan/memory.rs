@@ -4,6 +4,7 @@
 //! blocks to be removed named one by one, so that nodes without CPUs are emptied first and the others keep memory in
 //! proportion to their CPUs.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use super::{Offer, Refusal, count_of, expect};
@@ -85,27 +86,31 @@ fn candidates(change: Change, memory: &Memory) -> Vec<Block> {
 
 /// Removal order: always from the node that has most too much, and there the highest block.
 fn by_node(blocks: Vec<Block>, node_cpus: &BTreeMap<u32, u32>) -> Vec<Block> {
-    let mut left: BTreeMap<Option<u32>, Vec<Block>> = BTreeMap::new();
+    let mut nodes: BTreeMap<Option<u32>, Node> = BTreeMap::new();
     for block in blocks {
-        left.entry(block.node).or_default().push(block);
+        let cpus = block.node.and_then(|node| node_cpus.get(&node)).copied().unwrap_or(0);
+        nodes.entry(block.node).or_insert(Node { cpus, blocks: Vec::new() }).blocks.push(block);
     }
+    let mut nodes: Vec<Node> = nodes.into_values().collect();
     let mut order = Vec::new();
-    while let Some(node) = fullest(&left, node_cpus) {
-        let Some(block) = left.get_mut(&node).and_then(Vec::pop) else { break };
+    while let Some(block) = nodes.iter_mut().max_by(|a, b| a.fullness(b)).and_then(|node| node.blocks.pop()) {
         order.push(block);
     }
     order
 }
 
-/// The node with the most blocks for each of its CPUs; one without CPUs comes before all others.
-fn fullest(left: &BTreeMap<Option<u32>, Vec<Block>>, node_cpus: &BTreeMap<u32, u32>) -> Option<Option<u32>> {
-    let cpus = |node: Option<u32>| node.and_then(|node| node_cpus.get(&node)).copied().unwrap_or(0);
-    let nodes = left.iter().filter(|(_, blocks)| !blocks.is_empty());
-    let (node, _) = nodes.max_by(|(a_node, a), (b_node, b)| {
-        let (a_cpus, b_cpus) = (u64::from(cpus(**a_node)), u64::from(cpus(**b_node)));
-        let (a, b) = (a.len() as u64, b.len() as u64);
-        // a/a_cpus against b/b_cpus without fractions; without CPUs both products of the other are what decides.
-        (a * b_cpus, a).cmp(&(b * a_cpus, b))
-    })?;
-    Some(*node)
+/// What is left on a NUMA node.
+struct Node {
+    cpus: u32,
+    blocks: Vec<Block>,
+}
+
+impl Node {
+    /// Which has more blocks for each of its CPUs: one without CPUs before all others, an empty one after them.
+    fn fullness(&self, other: &Self) -> Ordering {
+        let (ours, theirs) = (self.blocks.len() as u64, other.blocks.len() as u64);
+        // Fractions compared without dividing.
+        let by_cpu = (ours * u64::from(other.cpus)).cmp(&(theirs * u64::from(self.cpus)));
+        (ours > 0).cmp(&(theirs > 0)).then(by_cpu).then(ours.cmp(&theirs))
+    }
 }
