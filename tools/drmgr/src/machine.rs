@@ -1,6 +1,6 @@
 //! Whether this is a partition at all.
 
-use platform::property;
+use platform::devicetree;
 use sysroot::Sysroot;
 
 /// Why there is nothing here to reconfigure.
@@ -12,13 +12,13 @@ pub(crate) struct NotAPartition {
 
 /// A partition, under PowerVM or KVM, has a device tree of type `chrp` and is not bare metal.
 pub(crate) fn check(sysroot: &Sysroot) -> Result<(), NotAPartition> {
-    let root = property::DEVICE_TREE;
-    let text = |property| property::text(sysroot, root, property).ok().flatten();
-    if text("compatible").is_some_and(|compatible| compatible.starts_with("ibm,powernv")) {
+    let root = devicetree::root(sysroot);
+    let compatible = root.property("compatible").ok().flatten().unwrap_or_default();
+    if compatible.texts().is_some_and(|names| names.contains(&"ibm,powernv")) {
         return Err(NotAPartition { platform: "PowerNV" });
     }
-    if text("device_type").as_deref() == Some("chrp") {
-        return Ok(());
+    match root.text("device_type") {
+        Ok(Some(kind)) if kind == "chrp" => Ok(()),
+        _ => Err(NotAPartition { platform: "Unknown" }),
     }
-    Err(NotAPartition { platform: "Unknown" })
 }

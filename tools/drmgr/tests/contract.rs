@@ -47,7 +47,7 @@ fn capabilities_are_one_line() {
          Could not open \"/proc/ppc64/lparcfg\"\nNo such file or directory\n"
     );
     assert_eq!(said.status, 0);
-    machine.file("proc/ppc64/lparcfg", "partition_entitled_capacity=100\nslb_size=32\n");
+    machine.file("proc/powerpc/lparcfg", "partition_entitled_capacity=100\nslb_size=32\n");
     let said = machine.drmgr("--capabilities");
     assert!(said.out.contains("cpu_entitlement=yes,mem_entitlement=no,slb_resize=yes"), "{}", said.out);
     assert!(said.err.contains("Error finding entitled_memory in /proc/ppc64/lparcfg\n"), "{}", said.err);
@@ -119,7 +119,7 @@ fn memory_is_counted_on_standard_output() {
 
 #[test]
 fn parameters_are_changed_by_a_quantity() {
-    const LPARCFG: &str = "proc/ppc64/lparcfg";
+    const LPARCFG: &str = "proc/powerpc/lparcfg";
     let text = "partition_entitled_capacity=100\ncapacity_weight=128\nentitled_memory=8589934592\n";
     for (line, status, written) in [
         ("-c cpu -a -p ent_capacity -q 25", 0, "partition_entitled_capacity=125\n"),

@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 
 use sysroot::Sysroot;
 
-use crate::cells::Cells;
+use crate::devicetree::{self, Node};
 use crate::drc::{self, DrcIndex};
-use crate::property::{self, PropertyError};
+use crate::error::{Error, Result};
 
-const NODES: &str = "proc/device-tree/cpus";
+const NODES: &str = "cpus";
 const THREADS: &str = "sys/devices/system/cpu";
 
 /// A core that the partition has or may get.
@@ -64,59 +64,53 @@ pub struct Cache {
 }
 
 /// Every core the partition has or may get, in the order of firmware's connectors. Empty when firmware lists none.
-pub fn cores(sysroot: &Sysroot) -> Result<Vec<Core>, PropertyError> {
-    let connectors = drc::read(sysroot, NODES)?.unwrap_or_default();
+pub fn cores(sysroot: &Sysroot) -> Result<Vec<Core>> {
+    let connectors = drc::read(&devicetree::root(sysroot).at(NODES))?.unwrap_or_default();
     let mut present = present_cores(sysroot)?;
-    Ok(connectors
-        .into_iter()
-        .map(|connector| Core {
-            present: present.remove(&connector.index),
-            index: connector.index,
-            name: connector.name,
-        })
-        .collect())
+    let core = |connector: drc::Connector| Core {
+        present: present.remove(&connector.index),
+        index: connector.index,
+        name: connector.name,
+    };
+    Ok(connectors.into_iter().map(core).collect())
 }
 
 /// The caches that have nodes of their own.
-pub fn caches(sysroot: &Sysroot) -> Result<Vec<Cache>, PropertyError> {
+pub fn caches(sysroot: &Sysroot) -> Result<Vec<Cache>> {
     let mut caches = Vec::new();
-    for name in property::children(sysroot, NODES)?.into_iter().filter(|name| name.contains("-cache@")) {
-        let node = format!("{NODES}/{name}");
-        let Some(phandle) = property::cell(sysroot, &node, "ibm,phandle")? else { continue };
-        caches.push(Cache { name, phandle, next: property::cell(sysroot, &node, "l2-cache")? });
+    for node in devicetree::root(sysroot).at(NODES).addressed_children()? {
+        if !node.name().contains("-cache@") {
+            continue;
+        }
+        let Some(phandle) = node.cell("ibm,phandle")? else { continue };
+        caches.push(Cache { name: node.name().to_owned(), phandle, next: node.cell("l2-cache")? });
     }
     Ok(caches)
 }
 
-fn present_cores(sysroot: &Sysroot) -> Result<BTreeMap<DrcIndex, Present>, PropertyError> {
+fn present_cores(sysroot: &Sysroot) -> Result<BTreeMap<DrcIndex, Present>> {
     let threads = threads(sysroot)?;
     let mut cores = BTreeMap::new();
-    for name in property::children(sysroot, NODES)? {
-        let node = format!("{NODES}/{name}");
-        let Some(index) = property::cell(sysroot, &node, "ibm,my-drc-index")? else { continue };
+    for node in devicetree::root(sysroot).at(NODES).addressed_children()? {
+        let Some(index) = node.cell("ibm,my-drc-index")? else { continue };
         let mut of_core: Vec<Thread> =
-            servers(sysroot, &node)?.into_iter().filter_map(|server| threads.get(&server).copied()).collect();
+            servers(&node)?.iter().filter_map(|server| threads.get(server).copied()).collect();
         of_core.sort_by_key(|thread| thread.id);
-        let cache = property::cell(sysroot, &node, "l2-cache")?;
-        cores.insert(DrcIndex(index), Present { node: name, threads: of_core, cache });
+        let cache = node.cell("l2-cache")?;
+        cores.insert(DrcIndex(index), Present { node: node.name().to_owned(), threads: of_core, cache });
     }
     Ok(cores)
 }
 
 /// The hardware numbers of a core's threads.
-fn servers(sysroot: &Sysroot, node: &str) -> Result<Vec<u32>, PropertyError> {
-    const PROPERTY: &str = "ibm,ppc-interrupt-server#s";
-    let bytes = property::bytes(sysroot, node, PROPERTY)?.unwrap_or_default();
-    let mut cells = Cells::new(&bytes);
-    let mut servers = Vec::new();
-    while !cells.is_empty() {
-        servers.push(cells.u32("a thread's number").map_err(PropertyError::malformed(node, PROPERTY))?);
-    }
-    Ok(servers)
+fn servers(node: &Node<'_>) -> Result<Vec<u32>> {
+    const SERVERS: &str = "ibm,ppc-interrupt-server#s";
+    let Some(servers) = node.property(SERVERS)? else { return Ok(Vec::new()) };
+    servers.cells().ok_or_else(|| Error::malformed(node.property_path(SERVERS), "it is not a list of numbers"))
 }
 
 /// The kernel's threads by hardware number. One without a core says -1, which is no number.
-fn threads(sysroot: &Sysroot) -> Result<BTreeMap<u32, Thread>, PropertyError> {
+fn threads(sysroot: &Sysroot) -> Result<BTreeMap<u32, Thread>> {
     let mut threads = BTreeMap::new();
     for name in sysroot.list(THREADS)? {
         let Some(id) = name.strip_prefix("cpu").and_then(|number| number.parse().ok()) else { continue };

@@ -53,6 +53,16 @@ impl<'a> Node<'a> {
         self.path.rsplit('/').next().unwrap_or_default()
     }
 
+    /// The file of one of its properties, whether or not it has it.
+    pub fn property_path(&self, name: &str) -> String {
+        format!("{}/{name}", self.path)
+    }
+
+    /// Its path from the root of the tree, `/vdevice/l-lan@30000004`, as `devspec` of a device has it.
+    pub fn tree_path(&self) -> &str {
+        self.path.strip_prefix(ROOT).unwrap_or(&self.path)
+    }
+
     /// Whether there is such a node.
     pub fn exists(&self) -> bool {
         self.sysroot.is_dir(&self.path)
@@ -65,7 +75,7 @@ impl<'a> Node<'a> {
 
     /// A property, or `None` when it has none of that name.
     pub fn property(&self, name: &str) -> Result<Option<Property>> {
-        match self.sysroot.read_bytes_at_most(format!("{}/{name}", self.path), PROPERTY_LIMIT_BYTES) {
+        match self.sysroot.read_bytes_at_most(self.property_path(name), PROPERTY_LIMIT_BYTES) {
             Ok(bytes) => Ok(Some(Property(bytes))),
             Err(error) if error.is_absent() => Ok(None),
             Err(error) => Err(error.into()),
@@ -96,6 +106,14 @@ impl<'a> Node<'a> {
         Ok(names.iter().map(|name| self.at(name)).filter(Node::exists).collect())
     }
 
+    /// The nodes directly beneath that have a unit address, in the order of their names: what firmware plugs in has one. No
+    /// property has an `@` in its name, so that those need not be looked at.
+    pub fn addressed_children(&self) -> Result<Vec<Node<'a>>> {
+        let names = self.sysroot.list(&self.path)?;
+        let addressed = names.iter().filter(|name| name.contains('@'));
+        Ok(addressed.map(|name| self.at(name)).filter(Node::exists).collect())
+    }
+
     /// This node and all beneath it, parents first, at most so deep and so many as a machine can have.
     pub fn descendants(&self) -> Result<Vec<Node<'a>>> {
         let mut found = Vec::new();
@@ -115,7 +133,7 @@ impl<'a> Node<'a> {
 }
 
 /// The bytes of a property, and what they can be read as.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Property(Vec<u8>);
 
 impl From<Vec<u8>> for Property {

@@ -8,10 +8,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use sysroot::Sysroot;
 
 use crate::cells::{Cells, Malformed};
-use crate::property::{self, PropertyError};
+use crate::devicetree::{Node, Property};
+use crate::error::{Error, Result as ReadResult};
 
 /// More connectors than any node has: vdevice may have 32,768 slots, a large machine's memory some 100,000 blocks.
 const MAX_CONNECTORS: u64 = 1 << 18;
@@ -62,21 +62,19 @@ pub struct Connector {
 }
 
 /// The connectors of a node, in firmware's order; `None` when it has none.
-pub fn read(sysroot: &Sysroot, node: &str) -> Result<Option<Vec<Connector>>, PropertyError> {
+pub fn read(node: &Node<'_>) -> ReadResult<Option<Vec<Connector>>> {
     const INFO: &str = "ibm,drc-info";
     const NAMES: &str = "ibm,drc-names";
-    if let Some(info) = property::bytes(sysroot, node, INFO)? {
-        return parse_info(&info).map(Some).map_err(PropertyError::malformed(node, INFO));
+    let malformed = |name| move |problem: Malformed| Error::malformed(node.property_path(name), problem.to_string());
+    if let Some(info) = node.property(INFO)? {
+        return parse_info(info.bytes()).map(Some).map_err(malformed(INFO));
     }
-    let Some(names) = property::bytes(sysroot, node, NAMES)? else { return Ok(None) };
-    let list = |name| property::bytes(sysroot, node, name).map(Option::unwrap_or_default);
-    let lists = Lists {
-        names: &names,
-        indexes: &list("ibm,drc-indexes")?,
-        types: &list("ibm,drc-types")?,
-        power_domains: &list("ibm,drc-power-domains")?,
-    };
-    parse_lists(lists).map(Some).map_err(PropertyError::malformed(node, NAMES))
+    let Some(names) = node.property(NAMES)? else { return Ok(None) };
+    let list = |name| Ok::<Property, Error>(node.property(name)?.unwrap_or_default());
+    let (indexes, types, domains) = (list("ibm,drc-indexes")?, list("ibm,drc-types")?, list("ibm,drc-power-domains")?);
+    let lists =
+        Lists { names: names.bytes(), indexes: indexes.bytes(), types: types.bytes(), power_domains: domains.bytes() };
+    parse_lists(lists).map(Some).map_err(malformed(NAMES))
 }
 
 /// Reads the range form, `ibm,drc-info`.

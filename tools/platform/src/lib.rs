@@ -28,7 +28,6 @@ pub mod memory;
 pub mod mobility;
 pub mod observation;
 pub mod os;
-pub mod property;
 #[cfg(test)]
 mod recorded;
 pub mod rtas;

@@ -6,10 +6,11 @@
 use sysroot::Sysroot;
 
 use crate::cells::{Cells, Malformed};
+use crate::devicetree::{self, Node};
 use crate::drc::DrcIndex;
-use crate::property::{self, PropertyError};
+use crate::error::{Error, Result as ReadResult};
 
-const NODE: &str = "proc/device-tree/ibm,dynamic-reconfiguration-memory";
+const NODE: &str = "ibm,dynamic-reconfiguration-memory";
 const SECTIONS: &str = "sys/devices/system/memory";
 
 /// More blocks than a machine has: 64 TiB in pieces of 256 MiB are 2^18.
@@ -101,29 +102,38 @@ impl Run {
 }
 
 /// The blocks of this partition; `None` when firmware does not list memory that way.
-pub fn blocks(sysroot: &Sysroot) -> Result<Option<Blocks>, PropertyError> {
+pub fn blocks(sysroot: &Sysroot) -> ReadResult<Option<Blocks>> {
     const SIZE: &str = "ibm,lmb-size";
     const V1: &str = "ibm,dynamic-memory";
     const V2: &str = "ibm,dynamic-memory-v2";
-    let Some(size) = property::bytes(sysroot, NODE, SIZE)? else { return Ok(None) };
-    let lmb_size_bytes = parse_lmb_size(&size).map_err(PropertyError::malformed(NODE, SIZE))?;
-    if let Some(runs) = property::bytes(sysroot, NODE, V2)? {
-        return parse_v2(&runs, lmb_size_bytes).map(Some).map_err(PropertyError::malformed(NODE, V2));
+    let node = devicetree::root(sysroot).at(NODE);
+    let Some(size) = node.property(SIZE)? else { return Ok(None) };
+    let lmb_size_bytes =
+        size.number().ok_or_else(|| Error::malformed(node.property_path(SIZE), "it is not a number"))?;
+    if let Some(runs) = node.property(V2)? {
+        return parse_v2(runs.bytes(), lmb_size_bytes).map(Some).map_err(malformed(&node, V2));
     }
-    let Some(list) = property::bytes(sysroot, NODE, V1)? else { return Ok(None) };
-    parse_v1(&list, lmb_size_bytes).map(Some).map_err(PropertyError::malformed(NODE, V1))
+    let Some(list) = node.property(V1)? else { return Ok(None) };
+    parse_v1(list.bytes(), lmb_size_bytes).map(Some).map_err(malformed(&node, V1))
 }
 
 /// The associativity table; `None` when there is none.
-pub fn associativity(sysroot: &Sysroot) -> Result<Option<Associativity>, PropertyError> {
-    const PROPERTY: &str = "ibm,associativity-lookup-arrays";
-    let Some(table) = property::bytes(sysroot, NODE, PROPERTY)? else { return Ok(None) };
-    Associativity::parse(&table).map(Some).map_err(PropertyError::malformed(NODE, PROPERTY))
+pub fn associativity(sysroot: &Sysroot) -> ReadResult<Option<Associativity>> {
+    const TABLE: &str = "ibm,associativity-lookup-arrays";
+    let node = devicetree::root(sysroot).at(NODE);
+    let Some(table) = node.property(TABLE)? else { return Ok(None) };
+    Associativity::parse(table.bytes()).map(Some).map_err(malformed(&node, TABLE))
 }
 
 /// Which of a row's domains is the NUMA node, counted from one (`ibm,associativity-reference-points` of `/rtas`).
-pub fn numa_depth(sysroot: &Sysroot) -> Result<Option<u32>, PropertyError> {
-    property::cell(sysroot, "proc/device-tree/rtas", "ibm,associativity-reference-points")
+pub fn numa_depth(sysroot: &Sysroot) -> ReadResult<Option<u32>> {
+    let points = devicetree::root(sysroot).at("rtas").property("ibm,associativity-reference-points")?;
+    Ok(points.and_then(|points| points.cells()?.first().copied()))
+}
+
+fn malformed(node: &Node<'_>, property: &str) -> impl FnOnce(Malformed) -> Error {
+    let path = node.property_path(property);
+    move |problem| Error::malformed(path, problem.to_string())
 }
 
 /// How many bytes the kernel's memory sections have.
@@ -136,11 +146,6 @@ pub fn section_size_bytes(sysroot: &Sysroot) -> sysroot::Result<Option<u64>> {
 pub fn section_is_removable(sysroot: &Sysroot, section: u64) -> sysroot::Result<Option<bool>> {
     let text = sysroot.read_text_if_present(format!("{SECTIONS}/memory{section}/removable"))?;
     Ok(text.map(|text| text.trim() == "1"))
-}
-
-/// Reads `ibm,lmb-size`.
-pub fn parse_lmb_size(property: &[u8]) -> Result<u64, Malformed> {
-    Cells::new(property).u64("the size of a memory block")
 }
 
 /// Reads `ibm,dynamic-memory-v2`.

@@ -10,14 +10,17 @@ mod location;
 
 use sysroot::Sysroot;
 
+use crate::devicetree::{self, Node as TreeNode};
 use crate::drc::{self, Connector, DrcIndex};
-use crate::property::{self, DEVICE_TREE, PropertyError};
+use crate::error::Result;
 
 pub use description::description;
 pub use linux_name::LinuxNames;
 pub use location::by_location;
 
-const VDEVICE: &str = "proc/device-tree/vdevice";
+const VDEVICE: &str = "vdevice";
+const MY_INDEX: &str = "ibm,my-drc-index";
+const LOCATION: &str = "ibm,loc-code";
 const PCI_PREFIX: &str = "pci@";
 const LOGICAL_TYPE: &str = "SLOT";
 /// Bridges below bridges; real trees have three levels.
@@ -75,73 +78,78 @@ impl Slot {
 }
 
 /// The logical and virtual slots, in firmware's order bus by bus.
-pub fn logical_slots(sysroot: &Sysroot) -> Result<Vec<Slot>, PropertyError> {
-    let mut slots = bus_slots(sysroot, VDEVICE, |kind| (kind == LOGICAL_TYPE).then_some(Kind::Virtual))?;
-    for bridge in bridges(sysroot, DEVICE_TREE)? {
-        slots.extend(bus_slots(sysroot, &bridge, |kind| (kind == LOGICAL_TYPE).then_some(Kind::Logical))?);
+pub fn logical_slots(sysroot: &Sysroot) -> Result<Vec<Slot>> {
+    let root = devicetree::root(sysroot);
+    let vdevice = root.at(VDEVICE);
+    let mut slots = Vec::new();
+    if vdevice.exists() {
+        slots = bus_slots(&vdevice, |kind| (kind == LOGICAL_TYPE).then_some(Kind::Virtual))?;
+    }
+    for bridge in bridges(&root)? {
+        slots.extend(bus_slots(&bridge, |kind| (kind == LOGICAL_TYPE).then_some(Kind::Logical))?);
     }
     Ok(slots)
 }
 
 /// The physical slots of all bridges, in firmware's order bridge by bridge.
-pub fn physical_slots(sysroot: &Sysroot) -> Result<Vec<Slot>, PropertyError> {
+pub fn physical_slots(sysroot: &Sysroot) -> Result<Vec<Slot>> {
     let mut slots = Vec::new();
-    collect_physical(sysroot, DEVICE_TREE, MAX_DEPTH, &mut slots)?;
+    collect_physical(&devicetree::root(sysroot), MAX_DEPTH, &mut slots)?;
     Ok(slots)
 }
 
-fn collect_physical(sysroot: &Sysroot, node: &str, depth: usize, slots: &mut Vec<Slot>) -> Result<(), PropertyError> {
-    for bridge in bridges(sysroot, node)? {
-        slots.extend(bus_slots(sysroot, &bridge, |kind| is_physical_type(kind).then_some(Kind::Physical))?);
+fn collect_physical(node: &TreeNode<'_>, depth: usize, slots: &mut Vec<Slot>) -> Result<()> {
+    for bridge in bridges(node)? {
+        slots.extend(bus_slots(&bridge, |kind| is_physical_type(kind).then_some(Kind::Physical))?);
         if depth > 0 {
-            collect_physical(sysroot, &bridge, depth - 1, slots)?;
+            collect_physical(&bridge, depth - 1, slots)?;
         }
     }
     Ok(())
 }
 
 /// The host bridges that the partition has and may give back.
-pub fn host_bridges(sysroot: &Sysroot) -> Result<Vec<HostBridge>, PropertyError> {
-    let connectors = drc::read(sysroot, DEVICE_TREE)?.unwrap_or_default();
+pub fn host_bridges(sysroot: &Sysroot) -> Result<Vec<HostBridge>> {
+    let root = devicetree::root(sysroot);
+    let connectors = drc::read(&root)?.unwrap_or_default();
     let mut found = Vec::new();
-    for node in bridges(sysroot, DEVICE_TREE)? {
-        let Some(index) = property::cell(sysroot, &node, "ibm,my-drc-index")? else { continue };
+    for node in bridges(&root)? {
+        let Some(index) = node.cell(MY_INDEX)? else { continue };
         let Some(connector) = connectors.iter().find(|connector| connector.index == DrcIndex(index)) else { continue };
         let kind = |kind: &str| Some(if kind == LOGICAL_TYPE { Kind::Logical } else { Kind::Physical });
-        let slots = bus_slots(sysroot, &node, kind)?;
-        found.push(HostBridge { connector: connector.clone(), path: tree_path(&node), slots });
+        let slots = bus_slots(&node, kind)?;
+        found.push(HostBridge { connector: connector.clone(), path: node.tree_path().to_owned(), slots });
     }
     Ok(found)
 }
 
-/// Every connector of host bridges, whether or not the partition has the bridge.
-pub fn bridge_connectors(sysroot: &Sysroot) -> Result<Vec<Connector>, PropertyError> {
-    let mut connectors = drc::read(sysroot, DEVICE_TREE)?.unwrap_or_default();
-    connectors.retain(|connector| connector.kind == "PHB");
-    Ok(connectors)
-}
-
 fn is_physical_type(kind: &str) -> bool {
-    let digits = kind.find(|c: char| !c.is_ascii_digit()).unwrap_or(kind.len());
-    kind[..digits].parse::<u32>().is_ok_and(|number| number > 0)
+    leading_number(kind) > 0
 }
 
-fn bridges(sysroot: &Sysroot, node: &str) -> Result<Vec<String>, PropertyError> {
-    let children = property::children(sysroot, node)?.into_iter();
-    Ok(children.filter(|name| name.starts_with(PCI_PREFIX)).map(|name| format!("{node}/{name}")).collect())
+/// The number that a text begins with; 0 when it begins with none.
+fn leading_number(text: &str) -> u32 {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    text[..digits].parse().unwrap_or(0)
+}
+
+fn bridges<'a>(node: &TreeNode<'a>) -> Result<Vec<TreeNode<'a>>> {
+    let mut children = node.addressed_children()?;
+    children.retain(|child| child.name().starts_with(PCI_PREFIX));
+    Ok(children)
 }
 
 /// The slots of one bus: every connector that `kind_of` its type wants.
-fn bus_slots(sysroot: &Sysroot, bus: &str, kind_of: impl Fn(&str) -> Option<Kind>) -> Result<Vec<Slot>, PropertyError> {
-    let Some(connectors) = drc::read(sysroot, bus)? else { return Ok(Vec::new()) };
-    let plugged = plugged(sysroot, bus)?;
+fn bus_slots(bus: &TreeNode<'_>, kind_of: impl Fn(&str) -> Option<Kind>) -> Result<Vec<Slot>> {
+    let Some(connectors) = drc::read(bus)? else { return Ok(Vec::new()) };
+    let plugged = plugged(bus)?;
     let mut slots = Vec::new();
     for connector in connectors {
         let Some(kind) = kind_of(&connector.kind) else { continue };
+        let index = connector.index;
         let mut slot = Slot { connector, kind, nodes: Vec::new(), contradicted: false };
-        let index = slot.connector.index;
-        for (_, path) in plugged.iter().filter(|(sits_in, _)| *sits_in == index) {
-            slot.plug(sysroot, path)?;
+        for (_, node) in plugged.iter().filter(|(sits_in, _)| *sits_in == index) {
+            slot.plug(node)?;
         }
         slots.push(slot);
     }
@@ -149,24 +157,23 @@ fn bus_slots(sysroot: &Sysroot, bus: &str, kind_of: impl Fn(&str) -> Option<Kind
 }
 
 /// The children of a bus that sit in connectors.
-fn plugged(sysroot: &Sysroot, bus: &str) -> Result<Vec<(DrcIndex, String)>, PropertyError> {
+fn plugged<'a>(bus: &TreeNode<'a>) -> Result<Vec<(DrcIndex, TreeNode<'a>)>> {
     let mut found = Vec::new();
-    for name in property::children(sysroot, bus)? {
-        let path = format!("{bus}/{name}");
-        if let Some(index) = property::cell(sysroot, &path, "ibm,my-drc-index")? {
-            found.push((DrcIndex(index), path));
+    for node in bus.addressed_children()? {
+        if let Some(index) = node.cell(MY_INDEX)? {
+            found.push((DrcIndex(index), node));
         }
     }
     Ok(found)
 }
 
 impl Slot {
-    fn plug(&mut self, sysroot: &Sysroot, path: &str) -> Result<(), PropertyError> {
+    fn plug(&mut self, node: &TreeNode<'_>) -> Result<()> {
         let name = match self.kind {
             Kind::Physical => {
-                let Some(location) = property::text(sysroot, path, "ibm,loc-code")? else { return Ok(()) };
+                let Some(location) = node.text(LOCATION)? else { return Ok(()) };
                 match location::is_of_card(&location, &self.connector.name) {
-                    Some(true) => property::text(sysroot, path, "name")?,
+                    Some(true) => node.text("name")?,
                     Some(false) => {
                         self.contradicted = true;
                         return Ok(());
@@ -174,34 +181,28 @@ impl Slot {
                     None => return Ok(()),
                 }
             }
-            Kind::Logical | Kind::Virtual => located_name(sysroot, path, &self.connector.name, MAX_DEPTH)?,
+            Kind::Logical | Kind::Virtual => located_name(node, &self.connector.name, MAX_DEPTH)?,
         };
-        self.nodes.push(Node { path: tree_path(path), name });
+        self.nodes.push(Node { path: node.tree_path().to_owned(), name });
         Ok(())
     }
 }
 
-/// The `name` of the first node, from `path` down, whose location code is that of the slot or of something in it.
-fn located_name(sysroot: &Sysroot, path: &str, slot: &str, depth: usize) -> Result<Option<String>, PropertyError> {
-    let location = property::text(sysroot, path, "ibm,loc-code")?;
-    if location.is_some_and(|location| location.contains(slot)) {
-        if let Some(name) = property::text(sysroot, path, "name")? {
+/// The `name` of the first node, from `node` down, whose location code is that of the slot or of something in it.
+fn located_name(node: &TreeNode<'_>, slot: &str, depth: usize) -> Result<Option<String>> {
+    if node.text(LOCATION)?.is_some_and(|location| location.contains(slot)) {
+        if let Some(name) = node.text("name")? {
             return Ok(Some(name));
         }
     }
     if depth > 0 {
-        for child in property::children(sysroot, path)? {
-            if let Some(name) = located_name(sysroot, &format!("{path}/{child}"), slot, depth - 1)? {
+        for child in node.addressed_children()? {
+            if let Some(name) = located_name(&child, slot, depth - 1)? {
                 return Ok(Some(name));
             }
         }
     }
     Ok(None)
-}
-
-/// From a path below the root directory to one from the root of the device tree.
-fn tree_path(path: &str) -> String {
-    path.strip_prefix(DEVICE_TREE).unwrap_or(path).to_owned()
 }
 
 #[cfg(test)]

@@ -82,6 +82,8 @@ impl Machine {
         self.file("sys/kernel/mobility/migration", "").file("sys/devices/system/power/hibernate", "1\n");
         self.file("sys/bus/pci/slots/control/add_slot", "").file("sys/bus/pci/slots/control/remove_slot", "");
         self.file("proc/sys/kernel/random/boot_id", "boot\n");
+        fs::create_dir_all(self.path().join("proc/powerpc")).unwrap();
+        std::os::unix::fs::symlink("powerpc", self.path().join("proc/ppc64")).unwrap();
         for directory in ["var/log", "var/lock", "var/lib", "dev"] {
             fs::create_dir_all(self.path().join(directory)).unwrap();
         }

@@ -5,16 +5,14 @@ use std::collections::btree_map::Entry;
 
 use platform::cpu::{self, Core};
 use platform::drc::DrcIndex;
+use platform::lparcfg::{self, Lparcfg};
 use platform::memory::{self, Blocks};
-use platform::property::PropertyError;
 use sysroot::Sysroot;
 
 use super::request::{Parameter, Request};
 
 /// Where the kernel takes requests.
 pub(crate) const DLPAR: &str = "sys/kernel/dlpar";
-/// Where the partition's parameters are.
-pub(crate) const LPARCFG: &str = "proc/ppc64/lparcfg";
 const NODES: &str = "sys/devices/system/node";
 
 /// What a request is planned from. Parts that the request is not about are empty.
@@ -71,9 +69,9 @@ pub enum ObserveError {
     /// A file of the kernel.
     #[error(transparent)]
     Os(#[from] sysroot::Error),
-    /// A property of the device tree.
+    /// What the kernel and firmware show.
     #[error(transparent)]
-    Property(#[from] PropertyError),
+    Platform(#[from] platform::Error),
 }
 
 impl Inventory {
@@ -89,7 +87,9 @@ impl Inventory {
                 inventory.interface = Interface::read(sysroot)?;
                 inventory.memory = Memory::read(sysroot)?;
             }
-            Request::Parameter { .. } => inventory.parameters = parameters(&sysroot.read_text(LPARCFG)?),
+            Request::Parameter { .. } => {
+                inventory.parameters = parameters(&lparcfg::read(sysroot)?.unwrap_or_default())
+            }
         }
         Ok(inventory)
     }
@@ -137,7 +137,7 @@ impl Memory {
 struct NodeOfRow(Option<(memory::Associativity, u32)>);
 
 impl NodeOfRow {
-    fn read(sysroot: &Sysroot) -> Result<Self, PropertyError> {
+    fn read(sysroot: &Sysroot) -> Result<Self, platform::Error> {
         let Some(depth) = memory::numa_depth(sysroot)? else { return Ok(Self(None)) };
         Ok(Self(memory::associativity(sysroot)?.map(|table| (table, depth))))
     }
@@ -167,13 +167,15 @@ fn cpu_list_length(ranges: &str) -> u32 {
     ranges.trim().split(',').filter_map(length).fold(0, u32::saturating_add)
 }
 
-/// The parameters in the text of lparcfg. A value that is no number is as good as none.
-fn parameters(text: &str) -> BTreeMap<Parameter, u64> {
-    let value = |parameter: Parameter| {
-        let line = text.lines().find_map(|line| line.strip_prefix(parameter.key())?.strip_prefix('='))?;
-        Some((parameter, line.trim().parse().ok()?))
+/// The parameters that lparcfg has.
+fn parameters(lparcfg: &Lparcfg) -> BTreeMap<Parameter, u64> {
+    let value = |parameter| match parameter {
+        Parameter::CpuEntitlement => lparcfg.partition_entitled_capacity,
+        Parameter::CpuWeight => lparcfg.capacity_weight.map(u64::from),
+        Parameter::MemoryEntitlement => lparcfg.entitled_memory,
+        Parameter::MemoryWeight => lparcfg.entitled_memory_weight.map(u64::from),
     };
-    Parameter::ALL.into_iter().filter_map(value).collect()
+    Parameter::ALL.into_iter().filter_map(|parameter| Some((parameter, value(parameter)?))).collect()
 }
 
 #[cfg(test)]
@@ -192,14 +194,5 @@ mod tests {
         for (list, expected) in [("0-7\n", 8), ("0-7,16,24-25\n", 11), ("\n", 0), ("3\n", 1), ("7-3", 0)] {
             assert_eq!(cpu_list_length(list), expected, "{list:?}");
         }
-    }
-
-    #[test]
-    fn a_key_of_lparcfg_is_not_the_beginning_of_another() {
-        let found = parameters("entitled_memory_weight=5\nentitled_memory=1073741824\npartition_entitled_capacity=x\n");
-        assert_eq!(
-            found.into_iter().collect::<Vec<_>>(),
-            [(Parameter::MemoryEntitlement, 1 << 30), (Parameter::MemoryWeight, 5)]
-        );
     }
 }

@@ -84,7 +84,7 @@ pub enum Refusal {
     /// The partition does not have this parameter.
     #[error("{0} is not among this partition's parameters (/proc/ppc64/lparcfg)")]
     NoParameter(&'static str),
-    /// It would become negative, or too large for a number.
+    /// It would become negative, or larger than it can be.
     #[error("{key} is {now}: it cannot be changed by {by}")]
     OutOfRange {
         /// The parameter.

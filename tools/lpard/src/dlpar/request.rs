@@ -108,6 +108,14 @@ impl Parameter {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::CpuEntitlement, Self::CpuWeight, Self::MemoryEntitlement, Self::MemoryWeight];
 
+    /// The largest value it can have.
+    pub fn maximum(self) -> u64 {
+        match self {
+            Self::CpuEntitlement | Self::MemoryEntitlement => u64::MAX,
+            Self::CpuWeight | Self::MemoryWeight => u8::MAX.into(),
+        }
+    }
+
     /// The key in lparcfg.
     pub fn key(self) -> &'static str {
         match self {

@@ -3,9 +3,10 @@
 use std::fmt;
 
 use platform::drc::DrcIndex;
+use platform::lparcfg::Setting;
 use serde::{Deserialize, Serialize};
 
-use super::inventory::{DLPAR, LPARCFG};
+use super::inventory::DLPAR;
 use super::request::{Change, Parameter, plural};
 
 /// Something that is either done or not.
@@ -75,7 +76,7 @@ impl Step {
                 Write { path: DLPAR, text: format!("memory {change} indexed-count {count} {first}") }
             }
             Self::Parameter { parameter, to, .. } => {
-                Write { path: LPARCFG, text: format!("{}={to}\n", parameter.key()) }
+                Write { path: Setting::PATH, text: format!("{}={to}\n", parameter.key()) }
             }
         }
     }

@@ -1,14 +1,12 @@
 //! What fits into a slot, from its connector's type (LoPAPR table "Values for ibm,drc-types": a number for each kind of
 //! physical slot), in the words that administrators of these systems know.
 
-use super::Kind;
+use super::{Kind, leading_number};
 use crate::drc::Connector;
 
 /// What a slot is.
 pub fn description(connector: &Connector, kind: Kind) -> String {
-    let digits = connector.kind.find(|c: char| !c.is_ascii_digit()).unwrap_or(connector.kind.len());
-    let number = connector.kind[..digits].parse().unwrap_or(0);
-    physical(number).unwrap_or_else(|| {
+    physical(leading_number(&connector.kind)).unwrap_or_else(|| {
         let words = match kind {
             Kind::Physical => "Unknown slot type",
             Kind::Logical => "Logical I/O Slot",

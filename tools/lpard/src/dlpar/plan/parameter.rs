@@ -13,6 +13,6 @@ pub(super) fn step(parameter: Parameter, target: Target, inventory: &Inventory) 
         Target::Raise(by) => (now.checked_add(by), by),
         Target::Lower(by) => (now.checked_sub(by), by),
     };
-    let to = to.ok_or(Refusal::OutOfRange { key, now, by })?;
+    let to = to.filter(|to| *to <= parameter.maximum()).ok_or(Refusal::OutOfRange { key, now, by })?;
     Ok(Step::Parameter { parameter, from: now, to })
 }

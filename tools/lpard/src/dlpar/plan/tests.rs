@@ -69,6 +69,7 @@ fn what_cannot_be_done_is_refused_with_its_reason() {
             "the memory block '0x80000004' is not present",
         ),
         (memory(Change::Remove, MemoryChoice::Count(count(5))), "5 memory blocks asked for, 4 to be had"),
+        (parameter(Parameter::CpuWeight, Target::Raise(128)), "capacity_weight is 128: it cannot be changed by 128"),
         (parameter(Parameter::CpuWeight, Target::Lower(129)), "capacity_weight is 128: it cannot be changed by 129"),
         (
             parameter(Parameter::MemoryWeight, Target::Set(1)),
