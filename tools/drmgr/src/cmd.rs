@@ -131,7 +131,7 @@ impl Session<'_, '_> {
 fn tell(say: &mut Say<'_>, progress: Progress<'_>) {
     match progress {
         Progress::Begin(step) => {
-            say.detail(&format!("Initiating kernel DLPAR \"{}\"", step.write().text.trim_end()));
+            say.detail(&format!("Initiating: {}", step.deed()));
             say.flush();
         }
         Progress::Done(_) => say.detail("Success"),

@@ -11,6 +11,8 @@ pub(crate) enum Exit {
     Nonexistent,
     /// The partition does not have it.
     NotOwned,
+    /// The partition has it already.
+    Owned,
     /// What `-Q` answers when a removal may be tried.
     LinuxSlot,
     /// Anything else that failed.
@@ -29,6 +31,7 @@ impl Exit {
             Self::Refused => 1,
             Self::Nonexistent => 3,
             Self::NotOwned => 4,
+            Self::Owned => 5,
             Self::LinuxSlot => 6,
             Self::Failed => 255,
             Self::Errno(number) | Self::OfProgram(number) => number,

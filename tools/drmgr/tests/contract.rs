@@ -220,7 +220,7 @@ fn the_log_has_everything_and_is_moved_away_when_it_has_grown() {
         assert!(log.contains(part), "{part}: {log}");
     }
     machine.file(DLPAR, UNTOUCHED);
-    assert!(machine.drmgr("-c cpu -r -q 1 -d 4").err.contains("Initiating kernel DLPAR"));
+    assert!(machine.drmgr("-c cpu -r -q 1 -d 4").err.contains("Initiating: write 'cpu remove"));
     machine.file("var/log/drmgr", "x".repeat(1 << 20));
     assert!(machine.drmgr("-C").err.ends_with("Rotating logs...\n"));
     assert!(machine.read("var/log/drmgr.0").len() > 1 << 20);
@@ -254,6 +254,7 @@ fn a_query_tells_by_its_status_whether_a_slot_can_go() {
         ("-c slot -Q -s U8286.41A.2166666-V3-C1", 4),
         ("-c slot -Q -s U8286.41A.2166666-V3-C9", 3),
         ("-c slot -Q -s 0x3000000", 3),
+        ("-c slot -Q -s 0x3000000g", 255),
         ("-c phb -Q -s PHB~0", 6),
         ("-c phb -Q -s PHB~1", 3),
         ("-c slot -Q", 255),
@@ -261,5 +262,24 @@ fn a_query_tells_by_its_status_whether_a_slot_can_go() {
     ] {
         let said = Machine::new().drmgr(line);
         assert_eq!((said.status, said.out.as_str()), (status, ""), "drmgr {line}: {}", said.err);
+    }
+}
+
+#[test]
+fn slots_that_cannot_come_or_go_are_told_apart_by_the_status() {
+    for (line, status) in [
+        ("-c slot -a -s U8286.41A.2166666-V3-C2", 5),
+        ("-c slot -r -s U8286.41A.2166666-V3-C1", 4),
+        ("-c slot -r -s U8286.41A.2166666-V3-C9", 3),
+        ("-c slot -a -s U8286.41A.2166666-V3-C9", 255),
+        ("-c phb -a -s PHB~0", 5),
+        ("-c phb -r -s PHB~9", 3),
+        ("-c slot -m -s 0x30000002", 255),
+        ("-c slot -i -s 0x30000002", 255),
+    ] {
+        let machine = Machine::new();
+        let said = machine.drmgr(line);
+        assert_eq!((said.status, said.out.as_str()), (status, ""), "drmgr {line}: {}", said.err);
+        assert_eq!(machine.read("sys/bus/pci/slots/control/remove_slot"), "");
     }
 }

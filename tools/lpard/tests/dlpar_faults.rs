@@ -11,7 +11,7 @@ use lpard::dlpar::journal::{self, Entry, Journal, Nowhere, OnDisk};
 use lpard::dlpar::kernel::{Kernel, StepError};
 use lpard::dlpar::outcome::{Outcome, Shortfall};
 use lpard::dlpar::plan::plan;
-use lpard::dlpar::request::{Change, CpuChoice, MemoryChoice, Request, Terms};
+use lpard::dlpar::request::{Change, CpuChoice, MemoryChoice, PlaceChoice, PlaceKind, Request, Terms};
 use lpard::dlpar::simulator::{Faults, Shape, Simulator};
 use lpard::dlpar::step::Step;
 use platform::drc::DrcIndex;
@@ -37,6 +37,12 @@ fn change() -> impl Strategy<Value = Change> {
     prop_oneof![Just(Change::Add), Just(Change::Remove)]
 }
 
+/// The nth slot or bridge; the partition has the first of two.
+fn place(change: Change, kind: PlaceKind, n: u32) -> Request {
+    let class = if kind == PlaceKind::Slot { 0x3000_0000 } else { 0x2000_0000 };
+    Request::Place { change, kind, which: PlaceChoice::Index(DrcIndex(class + n)) }
+}
+
 fn request() -> impl Strategy<Value = Request> {
     let cpu = prop_oneof![
         (1u32..6).prop_map(|n| CpuChoice::Count(count(n))),
@@ -48,9 +54,11 @@ fn request() -> impl Strategy<Value = Request> {
         (0u32..16).prop_map(|n| MemoryChoice::Index(DrcIndex(0x8000_0000 + n))),
         (0u32..16, 1u32..6).prop_map(|(n, c)| MemoryChoice::Run { first: DrcIndex(0x8000_0000 + n), count: count(c) }),
     ];
+    let kind = prop_oneof![Just(PlaceKind::Slot), Just(PlaceKind::Bridge)];
     prop_oneof![
         (change(), cpu).prop_map(|(change, which)| Request::Cpu { change, which }),
         (change(), memory).prop_map(|(change, which)| Request::Memory { change, which }),
+        (change(), kind, 0u32..3).prop_map(|(change, kind, n)| place(change, kind, n)),
     ]
 }
 
@@ -95,6 +103,7 @@ proptest! {
             prop_assert!(simulator.same_state(&before), "a refused request changed something");
             return Ok(());
         };
+        prop_assert!(simulator.places_are_settled() || !outcome.stuck.is_empty(), "half a slot after {}", outcome);
         prop_assert!(outcome.amount() <= outcome.asked);
         prop_assert_eq!(outcome.is_complete(), outcome.amount() == outcome.asked);
         if !partial && !outcome.is_complete() && outcome.stuck.is_empty() {
@@ -116,6 +125,10 @@ fn a_fault_at_every_operation_is_undone_or_told() {
         Request::Cpu { change: Change::Remove, which: CpuChoice::Count(count(3)) },
         Request::Memory { change: Change::Add, which: MemoryChoice::Count(count(8)) },
         Request::Memory { change: Change::Remove, which: MemoryChoice::Count(count(8)) },
+        place(Change::Add, PlaceKind::Slot, 1),
+        place(Change::Remove, PlaceKind::Slot, 0),
+        place(Change::Add, PlaceKind::Bridge, 1),
+        place(Change::Remove, PlaceKind::Bridge, 0),
     ];
     for request in &requests {
         let mut unbroken = Simulator::new(SHAPE);
@@ -125,7 +138,10 @@ fn a_fault_at_every_operation_is_undone_or_told() {
             let mut simulator = before.clone();
             simulator.break_at(Faults::at([operation]));
             let outcome = run(&mut simulator, request, Terms::default(), &mut Nowhere).unwrap();
-            assert!(simulator.is_consistent());
+            assert!(
+                simulator.is_consistent() && simulator.places_are_settled(),
+                "{request}, fault {operation}: {outcome}"
+            );
             assert!(outcome.is_complete() || simulator.same_state(&before), "{request}, fault {operation}: {outcome}");
         }
     }

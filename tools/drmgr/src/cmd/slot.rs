@@ -1,90 +1,104 @@
-//! `-c slot` and `-c phb`: whether a slot or a host bridge can be given back (`-Q`).
+//! `-c slot` and `-c phb`: slots and host bridges come, go, and are asked about (`-Q`).
 
-use platform::drc::DrcIndex;
-use platform::slot::{self, HostBridge, Kind, Slot};
+use lpard::dlpar::inventory::{Inventory, Place};
+use lpard::dlpar::plan::Refusal;
+use lpard::dlpar::request::{Change, PlaceChoice, PlaceKind, Request, Terms};
 
-use super::Session;
+use super::{Handled, Session};
 use crate::capabilities::Capability;
 use crate::exit::Exit;
 use crate::options::{Action, Connector};
 use crate::run::WithSource;
 
 pub(super) fn run(session: &mut Session<'_, '_>) -> Exit {
-    let is_bridge = session.options.connector == Some(Connector::Phb);
-    let (kind, capability) = if is_bridge { ("PHB", Capability::Phb) } else { ("slot", Capability::Slot) };
+    let (kind, capability) = match session.options.connector {
+        Some(Connector::Phb) => (PlaceKind::Bridge, Capability::Phb),
+        _ => (PlaceKind::Slot, Capability::Slot),
+    };
     let Some(selector) = session.options.selector.clone() else {
         session.say.error("A drc name must be specified");
         return Exit::Failed;
     };
-    let Some(action) = session.options.action else {
-        session.say.error(&format!("The '-r', '-a', or '-Q' option must be specified for {kind} operations."));
-        return Exit::Failed;
+    let which = match selector.strip_prefix("0x") {
+        Some(_) => selector.parse().map(PlaceChoice::Index).map_err(|error| error.to_string()),
+        None => Ok(PlaceChoice::Name(selector)),
+    };
+    let which = match which {
+        Ok(which) => which,
+        Err(reason) => {
+            session.say.error(&reason);
+            return Exit::Failed;
+        }
     };
     if !capability.is_there(session.sysroot, session.say) {
-        session.say.error(&format!("DLPAR {kind} operations are not supported on this kernel."));
+        session.say.error(&format!("DLPAR {} operations are not supported on this kernel.", kind.name()));
         return Exit::Failed;
     }
-    match action {
-        Action::Query if is_bridge => query_bridge(session, &selector),
-        Action::Query => query_slot(session, &selector),
+    match session.options.action {
+        Some(Action::Query) => query(session, kind, &which),
+        Some(Action::Add) => change(session, &Request::Place { change: Change::Add, kind, which }),
+        Some(Action::Remove) => change(session, &Request::Place { change: Change::Remove, kind, which }),
         _ => {
-            session
-                .say
-                .error(&format!("{kind} operations other than -Q need calls to firmware that this drmgr cannot make."));
+            let name = kind.name();
+            session.say.error(&format!("The '-r', '-a', or '-Q' option must be specified for {name} operations."));
             Exit::Failed
         }
     }
 }
 
-fn query_slot(session: &mut Session<'_, '_>, selector: &str) -> Exit {
-    let slots = match slot::logical_slots(session.sysroot) {
-        Ok(slots) => slots,
+/// The answer is the exit status.
+fn query(session: &mut Session<'_, '_>, kind: PlaceKind, which: &PlaceChoice) -> Exit {
+    let request = Request::Place { change: Change::Remove, kind, which: which.clone() };
+    let places = match Inventory::read(session.sysroot, &request) {
+        Ok(inventory) => inventory.places,
         Err(error) => {
             session.say.error(&WithSource(&error).to_string());
             return Exit::Failed;
         }
     };
-    let found = slots.iter().find(|slot| is_meant(selector, &slot.connector.name, slot.connector.index));
-    match found {
+    match places.iter().find(|place| which.means(place)) {
         None => Exit::Nonexistent,
-        Some(slot) if !slot.is_owned() => {
-            session.say.error(&format!("{selector} not owned by partition"));
+        // A bridge that the partition does not have is none; a slot is somebody else's.
+        Some(Place { owned: false, .. }) if kind == PlaceKind::Bridge => Exit::Nonexistent,
+        Some(Place { owned: false, .. }) => {
+            session.say.error(&format!("{which} not owned by partition"));
             Exit::NotOwned
         }
-        Some(slot) if is_display(slot) => {
-            session.say.error("Display adapters are not supported by drmgr.");
+        Some(Place { needed: Some(needed), .. }) => {
+            session.say.error(&format!("{which} is in use: {needed}"));
             Exit::Refused
         }
         Some(_) => Exit::LinuxSlot,
     }
 }
 
-fn query_bridge(session: &mut Session<'_, '_>, selector: &str) -> Exit {
-    let bridges = match slot::host_bridges(session.sysroot) {
-        Ok(bridges) => bridges,
-        Err(error) => {
-            session.say.error(&WithSource(&error).to_string());
-            return Exit::Failed;
+fn change(session: &mut Session<'_, '_>, request: &Request) -> Exit {
+    match session.handle(request, Terms::default()) {
+        Handled::Printed => Exit::Done,
+        Handled::Blind(reason) => {
+            session.say.error(&reason);
+            Exit::Failed
         }
-    };
-    let found = bridges.iter().find(|bridge| is_meant(selector, &bridge.connector.name, bridge.connector.index));
-    match found {
-        None => Exit::Nonexistent,
-        Some(bridge) if is_needed(bridge) => Exit::Refused,
-        Some(_) => Exit::LinuxSlot,
+        Handled::Refused(refusal) => {
+            session.say.error(&format!("Could not {request}: {refusal}"));
+            of_refusal(request, &refusal)
+        }
+        Handled::Acted(acted) => {
+            if acted.outcome.is_complete() {
+                return Exit::Done;
+            }
+            session.say.error(&acted.outcome.to_string());
+            Exit::Failed
+        }
     }
 }
 
-/// A bridge with a logical slot of the partition's, or with a display, cannot be given back.
-fn is_needed(bridge: &HostBridge) -> bool {
-    bridge.slots.iter().any(|slot| is_display(slot) || (slot.kind == Kind::Logical && slot.is_owned()))
-}
-
-fn is_display(slot: &Slot) -> bool {
-    slot.connector.kind.starts_with("display")
-}
-
-/// By name, or by an index that is one.
-fn is_meant(selector: &str, name: &str, index: DrcIndex) -> bool {
-    selector == name || selector.parse() == Ok(index)
+fn of_refusal(request: &Request, refusal: &Refusal) -> Exit {
+    let is_removal = matches!(request, Request::Place { change: Change::Remove, .. });
+    match refusal {
+        Refusal::Unknown { .. } if is_removal => Exit::Nonexistent,
+        Refusal::Present { .. } => Exit::Owned,
+        Refusal::Absent { .. } => Exit::NotOwned,
+        _ => Exit::Failed,
+    }
 }

@@ -41,7 +41,9 @@ pub fn act(plan: &Plan, kernel: &mut dyn Kernel, journal: &mut dyn Journal, watc
     let missed = shortfall.is_some();
     outcome.shortfall = shortfall.or_else(|| plan.limit.clone().map(Shortfall::Limit));
     if missed && !plan.terms.partial {
-        undo_all(kernel, journal, watch, &mut outcome);
+        let done = std::mem::take(&mut outcome.done);
+        let taken = take_back(done, plan.in_order, kernel, journal, watch);
+        (outcome.done, outcome.undone, outcome.stuck) = (taken.kept, taken.undone, taken.stuck);
     }
     // A journal without this line makes its next reader look at what was done, which does no harm.
     let _ = journal.append(&Entry::Closed);
@@ -56,7 +58,8 @@ fn attempt_all(
     watch: &mut Watch<'_>,
     outcome: &mut Outcome,
 ) -> Option<Shortfall> {
-    let opened = Entry::Opened { request: plan.request.to_string(), partial: plan.terms.partial };
+    let (request, partial, in_order) = (plan.request.to_string(), plan.terms.partial, plan.in_order);
+    let opened = Entry::Opened { request, partial, in_order };
     if let Err(error) = journal.append(&opened) {
         return Some(Shortfall::Journal(error));
     }
@@ -73,7 +76,12 @@ fn attempt_all(
         }
         match perform(step, kernel, journal, watch) {
             Ok(()) => outcome.done.push(step.clone()),
-            Err(Trouble::Kernel(error)) => outcome.failed.push(Failure { step: step.clone(), error }),
+            Err(Trouble::Kernel(error)) => {
+                outcome.failed.push(Failure { step: step.clone(), error });
+                if plan.in_order {
+                    return Some(Shortfall::Refused);
+                }
+            }
             Err(Trouble::Journal(error)) => return Some(Shortfall::Journal(error)),
         }
     }
@@ -108,31 +116,46 @@ fn perform(
     result.map_err(Trouble::Kernel)
 }
 
-/// Takes back what was done, the last step first. What cannot be taken back stays done, and the outcome says so.
-fn undo_all(kernel: &mut dyn Kernel, journal: &mut dyn Journal, watch: &mut Watch<'_>, outcome: &mut Outcome) {
-    let mut kept = Vec::new();
-    while let Some(step) = outcome.done.pop() {
-        match undo(&step, kernel, journal, watch) {
-            Ok(()) => outcome.undone.push(step),
-            Err(error) => {
-                outcome.stuck.push(Failure { step: step.undo(), error });
-                kept.push(step);
-            }
-        }
-    }
-    kept.reverse();
-    outcome.done = kept;
+/// What became of the steps that should be taken back.
+#[derive(Debug, Default)]
+pub(super) struct TakenBack {
+    /// Still done, in the order in which they were done.
+    pub(super) kept: Vec<Step>,
+    /// Taken back.
+    pub(super) undone: Vec<Step>,
+    /// The undoing that the kernel refused.
+    pub(super) stuck: Vec<Failure>,
 }
 
-/// Takes back one step. The deadline does not count here: half of a request is worse than a late answer.
-pub(super) fn undo(
-    step: &Step,
+/// Takes back steps, the last one first. What cannot be taken back stays done; where each step needs those before it, these
+/// stay too. The deadline does not count here: half of a request is worse than a late answer.
+pub(super) fn take_back(
+    mut done: Vec<Step>,
+    in_order: bool,
     kernel: &mut dyn Kernel,
     journal: &mut dyn Journal,
     watch: &mut Watch<'_>,
-) -> Result<(), StepError> {
-    kernel.perform(&step.undo())?;
-    let _ = journal.append(&Entry::Undone { step: step.clone() });
-    (watch.progress)(Progress::Undone(step));
-    Ok(())
+) -> TakenBack {
+    let mut taken = TakenBack::default();
+    let mut refused = Vec::new();
+    while let Some(step) = done.pop() {
+        match kernel.perform(&step.undo()) {
+            Ok(()) => {
+                let _ = journal.append(&Entry::Undone { step: step.clone() });
+                (watch.progress)(Progress::Undone(&step));
+                taken.undone.push(step);
+            }
+            Err(error) => {
+                taken.stuck.push(Failure { step: step.undo(), error });
+                refused.push(step);
+                if in_order {
+                    break;
+                }
+            }
+        }
+    }
+    refused.reverse();
+    taken.kept = done;
+    taken.kept.extend(refused);
+    taken
 }

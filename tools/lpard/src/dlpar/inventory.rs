@@ -1,5 +1,7 @@
 //! What there is: the part of the partition that a request is about, as the kernel and firmware show it now.
 
+mod places;
+
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
@@ -24,12 +26,15 @@ pub struct Inventory {
     pub cores: Vec<Core>,
     /// Its memory, where firmware gives it in blocks.
     pub memory: Option<Memory>,
+    /// The slots or host bridges of the kind that the request is about.
+    pub places: Vec<Place>,
     /// The parameters that lparcfg shows.
     pub parameters: BTreeMap<Parameter, u64>,
 }
 
 /// The resources that `/sys/kernel/dlpar` says it handles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[allow(clippy::struct_excessive_bools)] // each is there or not, independently
 pub struct Interface {
     /// Processors.
     pub cpu: bool,
@@ -37,6 +42,41 @@ pub struct Interface {
     pub memory: bool,
     /// Nodes of the device tree (Linux 6.12).
     pub device_tree: bool,
+    /// Whether connectors can be asked of firmware and given back: calls that the kernel does not make for slots.
+    pub firmware: bool,
+}
+
+/// A slot or a host bridge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Its connector.
+    pub index: DrcIndex,
+    /// Its connector's name.
+    pub name: String,
+    /// Whether the partition has it.
+    pub owned: bool,
+    /// The PCI devices that have to go before it, by their Linux names.
+    pub devices: Vec<String>,
+    /// Why it cannot be given back.
+    pub needed: Option<Needed>,
+}
+
+/// Why a place cannot be given back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needed {
+    /// A display adapter is in it, which the kernel cannot let go.
+    Display,
+    /// A slot below the bridge is the partition's, and goes first.
+    Slot,
+}
+
+impl std::fmt::Display for Needed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Display => "a display adapter cannot be let go",
+            Self::Slot => "a slot below it is the partition's",
+        })
+    }
 }
 
 /// The partition's memory.
@@ -87,8 +127,12 @@ impl Inventory {
                 inventory.interface = Interface::read(sysroot)?;
                 inventory.memory = Memory::read(sysroot)?;
             }
+            Request::Place { kind, .. } => {
+                inventory.interface = Interface::read(sysroot)?;
+                inventory.places = places::read(sysroot, *kind)?;
+            }
             Request::Parameter { .. } => {
-                inventory.parameters = parameters(&lparcfg::read(sysroot)?.unwrap_or_default())
+                inventory.parameters = parameters(&lparcfg::read(sysroot)?.unwrap_or_default());
             }
         }
         Ok(inventory)
@@ -108,7 +152,7 @@ impl Interface {
     /// From `memory,cpu,dt`.
     pub fn parse(words: &str) -> Self {
         let has = |word| words.trim().split(',').any(|found| found == word);
-        Self { cpu: has("cpu"), memory: has("memory"), device_tree: has("dt") }
+        Self { cpu: has("cpu"), memory: has("memory"), device_tree: has("dt"), firmware: false }
     }
 }
 
@@ -184,8 +228,8 @@ mod tests {
 
     #[test]
     fn the_words_of_the_kernel_are_whole_words() {
-        assert_eq!(Interface::parse("memory,cpu\n"), Interface { cpu: true, memory: true, device_tree: false });
-        assert_eq!(Interface::parse("memory,cpu,dt\n"), Interface { cpu: true, memory: true, device_tree: true });
+        assert_eq!(Interface::parse("memory,cpu\n"), Interface { cpu: true, memory: true, ..Interface::default() });
+        assert!(Interface::parse("memory,cpu,dt\n").device_tree);
         assert_eq!(Interface::parse("cpuset"), Interface::default());
     }
 

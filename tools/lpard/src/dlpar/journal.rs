@@ -28,6 +28,8 @@ pub enum Entry {
         request: String,
         /// Whether a part of it is better than nothing.
         partial: bool,
+        /// Whether each step needs those before it.
+        in_order: bool,
     },
     /// A step is about to be done.
     Began {

@@ -66,6 +66,13 @@ fn reason(step: &Step, errno: Errno) -> &'static str {
         (Step::Blocks { change: Remove, .. } | Step::Run { change: Remove, .. }, Errno::EINVAL) => {
             "not that much memory can be taken out of use; the kernel took back what it had removed"
         }
+        (Step::Connector { .. }, Errno::ENOSYS) => "this program makes no calls to firmware",
+        (Step::Connector { .. }, _) => "firmware does not give or take the connector",
+        (Step::Node { change: Add, .. }, Errno::EINVAL) => "the node is there already",
+        (Step::Node { .. }, Errno::EIO) => "firmware does not describe the connector",
+        (Step::Place { .. }, Errno::ENODEV) => "the kernel knows no slot of that name",
+        (Step::Place { change: Add, .. }, Errno::EINVAL) => "the slot is there already",
+        (Step::Place { change: Remove, .. }, Errno::EINVAL) => "the slot is gone already",
         (Step::Parameter { .. }, Errno::EINVAL) => {
             "the hypervisor refuses this value (is it outside of the profile's limits?)"
         }

@@ -6,12 +6,13 @@
 mod cpu;
 mod memory;
 mod parameter;
+mod place;
 
 use std::fmt;
 
 use platform::drc::DrcIndex;
 
-use super::inventory::Inventory;
+use super::inventory::{Inventory, Needed};
 use super::request::{Change, Request, Terms};
 use super::step::Step;
 
@@ -30,6 +31,8 @@ pub struct Plan {
     pub limit: Option<Refusal>,
     /// Made in this order, until the quota is reached.
     pub attempts: Vec<Step>,
+    /// Whether each attempt needs those before it: then the first that fails is the last.
+    pub in_order: bool,
 }
 
 /// Why a request cannot be fulfilled, found before anything was done.
@@ -81,6 +84,19 @@ pub enum Refusal {
     /// One processor has to stay.
     #[error("the last processor cannot be removed")]
     LastProcessor,
+    /// Something has to go first.
+    #[error("the {what} '{name}' is in use: {needed}")]
+    InUse {
+        /// Kind of resource.
+        what: &'static str,
+        /// What was given.
+        name: String,
+        /// By what.
+        needed: Needed,
+    },
+    /// Firmware cannot be asked.
+    #[error("slots need calls to firmware, which this program cannot make (rtas(2))")]
+    NoFirmware,
     /// The partition does not have this parameter.
     #[error("{0} is not among this partition's parameters (/proc/ppc64/lparcfg)")]
     NoParameter(&'static str),
@@ -107,10 +123,23 @@ pub fn plan(request: &Request, terms: Terms, inventory: &Inventory) -> Result<Pl
             let offer = memory::offer(*change, *which, terms, inventory)?;
             offer.plan(request, terms)
         }
+        Request::Place { change, kind, which } => {
+            let steps = place::steps(*change, *kind, which, inventory)?;
+            Ok(Plan::in_order(request, steps))
+        }
         Request::Parameter { parameter, target } => {
             let step = parameter::step(*parameter, *target, inventory)?;
             Offer::exactly(step).plan(request, terms)
         }
+    }
+}
+
+impl Plan {
+    /// Steps that only make sense together.
+    fn in_order(request: &Request, attempts: Vec<Step>) -> Self {
+        let asked = count_of(&attempts);
+        let terms = Terms { partial: false };
+        Self { request: request.clone(), terms, asked, quota: asked, limit: None, attempts, in_order: true }
     }
 }
 
@@ -143,6 +172,7 @@ impl Offer {
             quota: self.asked.min(self.available),
             limit: short.then_some(self.shortage),
             attempts: self.attempts,
+            in_order: false,
         })
     }
 }
@@ -169,12 +199,11 @@ impl fmt::Display for Plan {
         if let Some(limit) = &self.limit {
             writeln!(f, "limit: {limit}; {} of {} will be done", self.quota, self.asked)?;
         }
-        if self.attempts.len() > 1 {
+        if self.attempts.len() > 1 && !self.in_order {
             writeln!(f, "until {} of these succeeded, in this order:", self.quota)?;
         }
         for step in &self.attempts {
-            let write = step.write();
-            writeln!(f, "- {step}: write '{}' to /{}", write.text.trim_end(), write.path)?;
+            writeln!(f, "- {step}: {}", step.deed())?;
         }
         let then = if self.terms.partial { "stays" } else { "is undone" };
         writeln!(f, "if not all of it can be done: what was done {then}")

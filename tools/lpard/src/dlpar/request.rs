@@ -6,6 +6,8 @@ use std::num::NonZeroU32;
 use platform::drc::DrcIndex;
 use serde::{Deserialize, Serialize};
 
+use super::inventory::Place;
+
 /// More, or less.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -54,6 +56,15 @@ pub enum Request {
         /// Which.
         which: MemoryChoice,
     },
+    /// A slot or a host bridge.
+    Place {
+        /// More or less.
+        change: Change,
+        /// Which of the two.
+        kind: PlaceKind,
+        /// Which one.
+        which: PlaceChoice,
+    },
     /// Entitlement or weight.
     Parameter {
         /// Of what.
@@ -88,6 +99,53 @@ pub enum MemoryChoice {
         /// How many.
         count: NonZeroU32,
     },
+}
+
+/// What an adapter comes in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlaceKind {
+    /// A logical PCI slot or a virtual slot.
+    Slot,
+    /// A PCI host bridge.
+    Bridge,
+}
+
+/// Which slot or bridge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PlaceChoice {
+    /// The one of that number.
+    Index(DrcIndex),
+    /// The one whose connector has this name.
+    Name(String),
+}
+
+impl PlaceChoice {
+    /// Whether it is this one.
+    pub fn means(&self, place: &Place) -> bool {
+        match self {
+            Self::Index(index) => place.index == *index,
+            Self::Name(name) => place.name == *name,
+        }
+    }
+}
+
+impl fmt::Display for PlaceChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Index(index) => index.fmt(f),
+            Self::Name(name) => f.write_str(name),
+        }
+    }
+}
+
+impl PlaceKind {
+    /// As it is called in messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Slot => "slot",
+            Self::Bridge => "host bridge",
+        }
+    }
 }
 
 /// What `/proc/ppc64/lparcfg` lets a partition change.
@@ -161,6 +219,7 @@ impl fmt::Display for Request {
                     write!(f, "{change} {count} memory block{} from {first} on", plural(count.get()))
                 }
             },
+            Self::Place { change, kind, which } => write!(f, "{change} the {} '{which}'", kind.name()),
             Self::Parameter { parameter, target } => match target {
                 Target::Set(value) => write!(f, "set {} to {value}", parameter.key()),
                 Target::Raise(by) => write!(f, "raise {} by {by}", parameter.key()),

@@ -10,6 +10,7 @@
 
 mod firmware;
 mod grammar;
+mod places;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,10 +20,11 @@ use platform::drc::DrcIndex;
 
 use self::firmware::Firmware;
 use self::grammar::{Command, Resource, Selection};
+use self::places::Places;
 use super::inventory::{Block, DLPAR, Interface, Inventory, Memory, ObserveError};
 use super::kernel::{Kernel, StepError};
 use super::request::{Change, Parameter, Request};
-use super::step::Step;
+use super::step::{Deed, Step};
 
 /// Threads of a core.
 const THREADS: u32 = 8;
@@ -55,6 +57,7 @@ pub struct Simulator {
     cores: Vec<SimulatedCore>,
     blocks: Vec<SimulatedBlock>,
     node_cpus: BTreeMap<u32, u32>,
+    places: Places,
     parameters: BTreeMap<Parameter, u64>,
     faults: Faults,
 }
@@ -109,11 +112,13 @@ impl Simulator {
         let cores: Vec<_> = (0..shape.max_cores).map(core).collect();
         let blocks: Vec<_> = (0..shape.max_blocks).map(block).collect();
         let owned = cores.iter().map(|core| (core.index, core.present));
-        let firmware = Firmware::new(owned.chain(blocks.iter().map(|block| (block.index, block.assigned))));
+        let places = Places::new();
+        let owned = owned.chain(blocks.iter().map(|block| (block.index, block.assigned)));
+        let firmware = Firmware::new(owned.chain(places.connectors()));
         let node_cpus =
             (0..shape.nodes.max(1)).map(|node| (node, if node == 0 { shape.cores * THREADS } else { 0 })).collect();
         let parameters = [(Parameter::CpuEntitlement, 100), (Parameter::CpuWeight, 128)].into();
-        Self { firmware, cores, blocks, node_cpus, parameters, faults: Faults::default() }
+        Self { firmware, cores, blocks, node_cpus, places, parameters, faults: Faults::default() }
     }
 
     /// From now on these operations fail, and no others.
@@ -143,6 +148,11 @@ impl Simulator {
         cores.chain(blocks).all(|(index, present, settled)| settled && self.firmware.is_settled(index, present))
     }
 
+    /// Whether every slot and bridge is there as a whole or not at all.
+    pub fn places_are_settled(&self) -> bool {
+        self.places.are_settled(&self.firmware)
+    }
+
     /// The same partition as `other`, whatever faults are set.
     pub fn same_state(&self, other: &Self) -> bool {
         let without_faults = |simulator: &Self| Self { faults: Faults::default(), ..simulator.clone() };
@@ -154,6 +164,9 @@ impl Simulator {
         if path == DLPAR {
             return self.command(Command::parse(text)?);
         }
+        if let Some(file) = path.strip_prefix("sys/bus/pci/") {
+            return self.write_to_bus(file, text);
+        }
         let (key, value) = text.trim_end().split_once('=').ok_or(Errno::EINVAL)?;
         let parameter = Parameter::ALL.into_iter().find(|parameter| parameter.key() == key).ok_or(Errno::EINVAL)?;
         let value = value.parse().map_err(|_| Errno::EINVAL)?;
@@ -164,10 +177,25 @@ impl Simulator {
         Ok(())
     }
 
+    fn write_to_bus(&mut self, file: &str, text: &str) -> Result<(), Errno> {
+        match file {
+            "slots/control/add_slot" => self.places.register(Change::Add, text, &mut self.faults),
+            "slots/control/remove_slot" => self.places.register(Change::Remove, text, &mut self.faults),
+            "rescan" => self.places.rescan(&mut self.faults),
+            _ => {
+                let device = file.strip_prefix("devices/").and_then(|file| file.strip_suffix("/remove"));
+                self.places.remove_device(device.ok_or(Errno::ENOENT)?, &mut self.faults)
+            }
+        }
+    }
+
     fn command(&mut self, command: Command) -> Result<(), Errno> {
         match (command.resource, command.selection) {
+            (Resource::Node, Selection::Index(index)) => {
+                self.places.change_node(command.change, index, &self.firmware, &mut self.faults)
+            }
             (Resource::Cpu, Selection::Index(index)) => self.change_core(command.change, index),
-            (Resource::Cpu, _) => Err(Errno::EINVAL),
+            (Resource::Cpu | Resource::Node, _) => Err(Errno::EINVAL),
             (Resource::Memory, Selection::Index(index)) => {
                 let position = self.block(index)?;
                 self.change_block(command.change, position)
@@ -297,8 +325,10 @@ impl Simulator {
 
 impl Kernel for Simulator {
     fn observe(&self, request: &Request) -> Result<Inventory, ObserveError> {
-        let mut inventory =
-            Inventory { interface: Interface { cpu: true, memory: true, device_tree: true }, ..Inventory::default() };
+        let mut inventory = Inventory {
+            interface: Interface { cpu: true, memory: true, device_tree: true, firmware: true },
+            ..Inventory::default()
+        };
         match request {
             Request::Cpu { .. } => {
                 inventory.cores = self.cores.iter().zip(0..).map(|(core, n)| core.observed(n)).collect();
@@ -308,14 +338,19 @@ impl Kernel for Simulator {
                 inventory.memory =
                     Some(Memory { lmb_size_bytes: 256 << 20, blocks, node_cpus: self.node_cpus.clone() });
             }
+            Request::Place { kind, .. } => inventory.places = self.places.observed(*kind),
             Request::Parameter { .. } => inventory.parameters = self.parameters.clone(),
         }
         Ok(inventory)
     }
 
     fn perform(&mut self, step: &Step) -> Result<(), StepError> {
-        let write = step.write();
-        self.write(write.path, &write.text).map_err(|errno| StepError::of(step, errno))
+        let done = match step.deed() {
+            Deed::Write { path, text } => self.write(&path, &text),
+            Deed::Firmware { change: Change::Add, index } => self.firmware.acquire(index, &mut self.faults),
+            Deed::Firmware { change: Change::Remove, index } => self.firmware.release(index, &mut self.faults),
+        };
+        done.map_err(|errno| StepError::of(step, errno))
     }
 }
 

@@ -24,6 +24,12 @@ impl LinuxNames {
         Ok(Self(names))
     }
 
+    /// The names of the devices below a path.
+    pub fn below(&self, path: &str) -> impl Iterator<Item = &str> {
+        let prefix = format!("{path}/");
+        self.0.iter().filter(move |(path, _)| path.starts_with(&prefix)).map(|(_, name)| name.as_str())
+    }
+
     /// The name of the device at a path, `30000002` or `0001:00:00.0`.
     pub fn get(&self, path: &str) -> Option<&str> {
         self.0.get(path).map(String::as_str)

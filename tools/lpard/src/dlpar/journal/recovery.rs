@@ -3,7 +3,7 @@
 use sysroot::Sysroot;
 
 use super::{Entry, Journal, Line, PATH, boot_id};
-use crate::dlpar::act::{Watch, undo};
+use crate::dlpar::act::{Watch, take_back};
 use crate::dlpar::inventory::{Inventory, ObserveError};
 use crate::dlpar::kernel::Kernel;
 use crate::dlpar::outcome::Failure;
@@ -17,6 +17,8 @@ pub struct Leftover {
     pub request: String,
     /// Whether what was done may stay.
     pub partial: bool,
+    /// Whether each step needs those before it.
+    pub in_order: bool,
     /// The steps that were done and not undone.
     pub done: Vec<Step>,
     /// The step of which is only known that it began.
@@ -67,7 +69,8 @@ pub fn recover(
     let mut recovery =
         Recovery { request: leftover.request, kept: leftover.done, undone: vec![], stuck: vec![], unknown: None };
     if let Some(step) = leftover.in_flight {
-        match was_done(&step, &kernel.observe(&about(&step))?) {
+        let inventory = about(&step).map(|request| kernel.observe(&request)).transpose()?;
+        match inventory.and_then(|inventory| was_done(&step, &inventory)) {
             Some(true) => recovery.kept.push(step),
             Some(false) => {}
             None => recovery.unknown = Some(step),
@@ -75,15 +78,8 @@ pub fn recover(
     }
     if !leftover.partial {
         let done = std::mem::take(&mut recovery.kept);
-        for step in done.into_iter().rev() {
-            match undo(&step, kernel, journal, watch) {
-                Ok(()) => recovery.undone.push(step),
-                Err(error) => {
-                    recovery.stuck.push(Failure { step: step.undo(), error });
-                    recovery.kept.push(step);
-                }
-            }
-        }
+        let taken = take_back(done, leftover.in_order, kernel, journal, watch);
+        (recovery.kept, recovery.undone, recovery.stuck) = (taken.kept, taken.undone, taken.stuck);
     }
     let _ = journal.append(&Entry::Closed);
     Ok(recovery)
@@ -98,8 +94,8 @@ fn parse(text: &str, boot: &str) -> Option<Leftover> {
             continue;
         }
         match (entry, &mut open) {
-            (Entry::Opened { request, partial }, open) => {
-                *open = Some(Leftover { request, partial, done: vec![], in_flight: None });
+            (Entry::Opened { request, partial, in_order }, open) => {
+                *open = Some(Leftover { request, partial, in_order, done: vec![], in_flight: None });
             }
             (Entry::Closed, open) => *open = None,
             (Entry::Began { step }, Some(left)) => left.in_flight = Some(step),
@@ -115,21 +111,22 @@ fn parse(text: &str, boot: &str) -> Option<Leftover> {
     open
 }
 
-/// A request that makes the kernel show what the step is about.
-fn about(step: &Step) -> Request {
+/// A request that makes the kernel show what the step is about. Neither the kernel's choice of blocks nor what firmware has
+/// done with a connector can be seen.
+fn about(step: &Step) -> Option<Request> {
     match step {
-        Step::Cpu { change, index, .. } => Request::Cpu { change: *change, which: CpuChoice::Index(*index) },
+        Step::Cpu { change, index, .. } => Some(Request::Cpu { change: *change, which: CpuChoice::Index(*index) }),
         Step::Block { change, index } | Step::Run { change, first: index, .. } => {
-            Request::Memory { change: *change, which: MemoryChoice::Index(*index) }
+            Some(Request::Memory { change: *change, which: MemoryChoice::Index(*index) })
         }
-        Step::Blocks { change, .. } => {
-            Request::Memory { change: *change, which: MemoryChoice::Count(std::num::NonZeroU32::MIN) }
+        Step::Parameter { parameter, to, .. } => {
+            Some(Request::Parameter { parameter: *parameter, target: Target::Set(*to) })
         }
-        Step::Parameter { parameter, to, .. } => Request::Parameter { parameter: *parameter, target: Target::Set(*to) },
+        _ => None,
     }
 }
 
-/// Whether a step was done, as far as what there is can tell. A number of blocks of the kernel's choice cannot be told.
+/// Whether a step was done, as far as what there is can tell.
 fn was_done(step: &Step, inventory: &Inventory) -> Option<bool> {
     let blocks = || inventory.memory.as_ref().map(|memory| memory.blocks.as_slice()).unwrap_or_default();
     match step {
@@ -141,7 +138,7 @@ fn was_done(step: &Step, inventory: &Inventory) -> Option<bool> {
             let block = blocks().iter().find(|block| block.index == *index)?;
             Some(block.assigned == (*change == Change::Add))
         }
-        Step::Blocks { .. } => None,
         Step::Parameter { parameter, to, .. } => Some(inventory.parameters.get(parameter) == Some(to)),
+        _ => None,
     }
 }

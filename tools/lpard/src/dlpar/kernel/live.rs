@@ -9,7 +9,7 @@ use sysroot::Sysroot;
 use super::{Kernel, StepError};
 use crate::dlpar::inventory::{Inventory, ObserveError};
 use crate::dlpar::request::Request;
-use crate::dlpar::step::Step;
+use crate::dlpar::step::{Deed, Step};
 
 /// How long a busy hypervisor is asked again. There is no event for its being ready.
 const BUSY_PATIENCE: Duration = Duration::from_secs(30);
@@ -35,10 +35,10 @@ impl Kernel for Live<'_> {
     }
 
     fn perform(&mut self, step: &Step) -> Result<(), StepError> {
-        let write = step.write();
+        let Deed::Write { path, text } = step.deed() else { return Err(StepError::of(step, Errno::ENOSYS)) };
         let began = Instant::now();
         loop {
-            let Err(error) = self.sysroot.write_attribute(write.path, write.text.as_bytes()) else { return Ok(()) };
+            let Err(error) = self.sysroot.write_attribute(&path, text.as_bytes()) else { return Ok(()) };
             // A write that the kernel took only a part of has no error number: it did not understand the request.
             let errno = error.errno().unwrap_or(Errno::EINVAL);
             if errno != Errno::EBUSY || !may_be_busy(step) || began.elapsed() >= BUSY_PATIENCE {
@@ -49,7 +49,7 @@ impl Kernel for Live<'_> {
     }
 }
 
-/// Whether EBUSY means "later" (`H_BUSY`); for memory it means "never".
+/// Whether EBUSY means "later" (`H_BUSY`, a slot that is being looked at); for memory it means "never".
 fn may_be_busy(step: &Step) -> bool {
-    matches!(step, Step::Parameter { .. })
+    matches!(step, Step::Parameter { .. } | Step::Place { .. })
 }

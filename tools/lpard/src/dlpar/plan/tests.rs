@@ -7,8 +7,9 @@ use std::num::NonZeroU32;
 use super::*;
 use crate::dlpar::inventory::{Block, Interface, Memory};
 use crate::dlpar::kernel::Kernel;
-use crate::dlpar::request::{CpuChoice, MemoryChoice, Parameter, Target};
+use crate::dlpar::request::{CpuChoice, MemoryChoice, Parameter, PlaceChoice, PlaceKind, Target};
 use crate::dlpar::simulator::{Shape, Simulator};
+use crate::dlpar::step::Deed;
 
 const PARTIAL: Terms = Terms { partial: true };
 const WHOLE: Terms = Terms { partial: false };
@@ -23,7 +24,11 @@ fn planned(request: &Request, terms: Terms) -> Result<Plan, Refusal> {
 }
 
 fn writes(plan: &Plan) -> Vec<String> {
-    plan.attempts.iter().map(|step| step.write().text).collect()
+    let text = |step: &Step| match step.deed() {
+        Deed::Write { text, .. } => text,
+        firmware @ Deed::Firmware { .. } => firmware.to_string(),
+    };
+    plan.attempts.iter().map(text).collect()
 }
 
 #[test]
@@ -128,6 +133,32 @@ fn nodes_without_processors_are_emptied_first_and_the_others_in_proportion() {
     // Two from node 2; then from node 1 until it has half of what node 0 has.
     assert_eq!(indexes[..6], [21, 20, 15, 14, 13, 5]);
     assert_eq!(indexes.len(), 14, "all of them can be attempted");
+}
+
+#[test]
+fn slots_come_from_firmware_up_and_bridges_go_by_their_devices_first() {
+    let request = |change, kind, name: &str| Request::Place { change, kind, which: PlaceChoice::Name(name.into()) };
+    let cases = [
+        (
+            request(Change::Add, PlaceKind::Slot, "U1-V1-C1"),
+            vec!["firmware: sense 0x30000001, allocate and unisolate it", "dt add index 0x30000001", "U1-V1-C1"],
+        ),
+        (
+            request(Change::Remove, PlaceKind::Slot, "U1-V1-C0"),
+            vec!["U1-V1-C0", "firmware: isolate 0x30000000 and deallocate it", "dt remove index 0x30000000"],
+        ),
+        (
+            request(Change::Remove, PlaceKind::Bridge, "PHB 0"),
+            vec!["1", "PHB 0", "dt remove index 0x20000000", "firmware: isolate 0x20000000 and deallocate it"],
+        ),
+    ];
+    for (request, expected) in cases {
+        let plan = planned(&request, WHOLE).unwrap();
+        assert!(plan.in_order);
+        assert_eq!(writes(&plan), expected, "{request}");
+    }
+    let refused = planned(&request(Change::Add, PlaceKind::Bridge, "PHB 0"), WHOLE);
+    assert_eq!(refused.unwrap_err().to_string(), "the host bridge 'PHB 0' is already present");
 }
 
 #[test]

@@ -18,6 +18,7 @@ pub(super) struct Command {
 pub(super) enum Resource {
     Cpu,
     Memory,
+    Node,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +35,7 @@ impl Command {
         let resource = match next()? {
             "cpu" => Resource::Cpu,
             "memory" => Resource::Memory,
+            "dt" => Resource::Node,
             _ => return Err(Errno::EINVAL),
         };
         let change = match next()? {
@@ -85,7 +87,7 @@ mod tests {
             Ok(Selection::Run { first: DrcIndex(0x8000_0001), count: 3 })
         );
         for text in
-            ["", "cpu", "cpu  add index 1", "cpu add index", "dt add index 1", "memory add count x", "cpu add name 1"]
+            ["", "cpu", "cpu  add index 1", "cpu add index", "dts add index 1", "memory add count x", "cpu add name 1"]
         {
             assert_eq!(parse(text), Err(Errno::EINVAL), "{text:?}");
         }
