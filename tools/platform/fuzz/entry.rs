@@ -4,7 +4,7 @@
 use platform::adapter::Mac;
 use platform::devicetree::Property;
 use platform::rtas::{dump, event, line};
-use platform::{cpuinfo, kernellog, lparcfg, meminfo, mobility};
+use platform::{cpuinfo, drc, kernellog, lparcfg, meminfo, memory, mobility};
 
 /// Decodes bytes as an event of the firmware, alone and as a record of the kernel.
 pub(crate) fn event(data: &[u8]) {
@@ -35,4 +35,24 @@ pub(crate) fn property(data: &[u8]) {
     let _ = (property.text(), property.texts(), property.cell(), property.number());
     assert!(property.cells().is_none_or(|cells| cells.len() * 4 == data.len()));
     let _ = Mac::from_property(data).map(Mac::link_local);
+}
+
+/// Reads bytes as each of the properties that describe connectors and memory blocks.
+pub(crate) fn connectors(data: &[u8]) {
+    let lists = drc::Lists { indexes: data, names: data, types: data, power_domains: data };
+    for connectors in [drc::parse_info(data), drc::parse_lists(lists)].into_iter().flatten() {
+        for index in connectors.iter().map(|connector| connector.index).filter(|index| index.0 != 0) {
+            assert_eq!(index.to_string().parse(), Ok(index), "what is printed can be typed");
+        }
+    }
+    for blocks in [memory::parse_v2(data, 256 << 20), memory::parse_v1(data, 256 << 20)].into_iter().flatten() {
+        let table = memory::Associativity::parse(data).ok();
+        for lmb in blocks.iter().take(1 << 12) {
+            assert!(blocks.find(lmb.index).is_some());
+            let _ = table.as_ref().zip(lmb.associativity).and_then(|(table, row)| table.node(row, 4));
+        }
+    }
+    if let Ok(table) = memory::Associativity::parse(data) {
+        assert!(table.row(u32::MAX).is_none_or(<[u32]>::is_empty));
+    }
 }

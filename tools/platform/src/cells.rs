@@ -42,39 +42,39 @@ pub enum Malformed {
 
 /// A position in the bytes of a property.
 #[derive(Debug, Clone)]
-pub struct Cells<'a> {
+pub(crate) struct Cells<'a> {
     bytes: &'a [u8],
     at: usize,
 }
 
 impl<'a> Cells<'a> {
     /// At the front of `bytes`.
-    pub fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, at: 0 }
     }
 
     /// Whether all has been read.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.at == self.bytes.len()
     }
 
     /// How many bytes are left.
-    pub fn remaining(&self) -> usize {
+    pub(crate) fn remaining(&self) -> usize {
         self.bytes.len() - self.at
     }
 
     /// The next 32 bits; `wanted` names them in the error.
-    pub fn u32(&mut self, wanted: &'static str) -> Result<u32, Malformed> {
+    pub(crate) fn u32(&mut self, wanted: &'static str) -> Result<u32, Malformed> {
         self.take(wanted).map(u32::from_be_bytes)
     }
 
     /// The next 64 bits.
-    pub fn u64(&mut self, wanted: &'static str) -> Result<u64, Malformed> {
+    pub(crate) fn u64(&mut self, wanted: &'static str) -> Result<u64, Malformed> {
         self.take(wanted).map(u64::from_be_bytes)
     }
 
     /// The next string, without its NUL.
-    pub fn text(&mut self, wanted: &'static str) -> Result<&'a str, Malformed> {
+    pub(crate) fn text(&mut self, wanted: &'static str) -> Result<&'a str, Malformed> {
         let rest = &self.bytes[self.at..];
         let length = rest.iter().position(|&byte| byte == 0).ok_or_else(|| self.short(wanted))?;
         let text = std::str::from_utf8(&rest[..length]).map_err(|_| Malformed::NotText { at: self.at })?;

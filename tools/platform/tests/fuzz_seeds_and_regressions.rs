@@ -14,7 +14,8 @@ use std::sync::Once;
 /// A target's name and what it calls.
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 3] = [("event", entry::event), ("text", entry::text), ("property", entry::property)];
+const TARGETS: [Target; 4] =
+    [("event", entry::event), ("text", entry::text), ("property", entry::property), ("connectors", entry::connectors)];
 
 const TEXTS: [(&str, &str); 5] = [
     ("lparcfg", "lparcfg 1.9\nserial_number=IBM,0212345AB\npartition_id=3\ncapacity_weight=128\n"),
@@ -33,6 +34,13 @@ const TEXTS: [(&str, &str); 5] = [
 
 const PROPERTIES: [(&str, &[u8]); 3] =
     [("text", b"IBM,9009-42A\0"), ("list", b"a\0b\0\0"), ("cells", &[0, 0, 0xfa, 0xd4, 0x43, 0x3e, 0xd1, 0x20])];
+
+const CONNECTORS: [(&str, &[u8]); 4] = [
+    ("range", b"\0\0\0\x01CPU\0CPU \0\x10\0\0\0\0\0\0\0\0\0\0\x04\0\0\0\x08\xff\xff\xff\xff"),
+    ("names", b"\0\0\0\x02PHB 0\0PHB 1\0"),
+    ("blocks-v2", b"\0\0\0\x01\0\0\0\x02\0\0\0\0\x40\0\0\0\x80\0\0\x04\0\0\0\0\0\0\0\x08"),
+    ("associativity", b"\0\0\0\x01\0\0\0\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x02"),
+];
 
 fn inputs(kind: &str, target: &str) -> Vec<PathBuf> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz").join(kind).join(target);
@@ -54,6 +62,9 @@ fn write_seeds_if_asked() {
         }
         for (name, text) in TEXTS {
             write("text", name, text.as_bytes());
+        }
+        for (name, bytes) in CONNECTORS {
+            write("connectors", name, bytes);
         }
         for (name, bytes) in PROPERTIES {
             write("property", name, bytes);
