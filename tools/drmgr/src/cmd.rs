@@ -5,6 +5,7 @@ mod cpu;
 mod memory;
 mod migration;
 mod parameter;
+mod pci;
 mod port;
 mod reassignment;
 mod slot;
@@ -69,10 +70,7 @@ pub(crate) fn run(session: &mut Session<'_, '_>) -> Exit {
         Some(Connector::Accelerator) => accelerator::run(session),
         Some(Connector::Port) => port::run(session),
         Some(Connector::Slot | Connector::Phb) => slot::run(session),
-        Some(Connector::Pci) => {
-            session.say.error("PCI operations need calls to firmware that this drmgr cannot make.");
-            Exit::Failed
-        }
+        Some(Connector::Pci) => pci::run(session),
         None => {
             session.say.error("A connector type (-c) must be specified");
             Exit::Failed

@@ -7,7 +7,11 @@ mod pseries;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use std::time::{Duration, Instant};
+
+use lpard::dlpar::lock;
 use pseries::{Machine, Said};
+use sysroot::Sysroot;
 
 const DLPAR: &str = "sys/kernel/dlpar";
 
@@ -282,4 +286,60 @@ fn slots_that_cannot_come_or_go_are_told_apart_by_the_status() {
         assert_eq!((said.status, said.out.as_str()), (status, ""), "drmgr {line}: {}", said.err);
         assert_eq!(machine.read("sys/bus/pci/slots/control/remove_slot"), "");
     }
+}
+
+#[test]
+fn the_lock_is_waited_for_as_long_as_w_says_and_its_owner_is_named() {
+    let machine = Machine::new();
+    let sysroot = Sysroot::at(machine.path()).unwrap();
+    let guard = lock::take(&sysroot, Duration::ZERO, "a migration").unwrap();
+    let said = machine.drmgr("-c cpu -r -w 0");
+    assert_eq!((said.status, said.out.as_str(), machine.read(DLPAR).as_str()), (255, "", UNTOUCHED));
+    let owner = format!("held by process {} (a migration)", std::process::id());
+    assert!(said.err.contains(&owner) && said.err.contains("Please try command again later."), "{}", said.err);
+    assert_eq!(machine.drmgr("-C").status, 0, "a question needs no lock");
+    let patient = std::thread::spawn(move || {
+        let began = Instant::now();
+        (machine.drmgr("-c cpu -r -w 1").status, began.elapsed())
+    });
+    std::thread::sleep(Duration::from_millis(700));
+    drop(guard);
+    let (status, waited) = patient.join().unwrap();
+    assert_eq!(status, 0);
+    assert!(waited >= Duration::from_millis(600), "it did not wait: {waited:?}");
+}
+
+#[test]
+fn the_light_beside_a_slot_says_which_one_it_is() {
+    let machine = Machine::new();
+    machine.file("sys/bus/pci/slots/0001:00:00.0/phy_location", "C1\n");
+    let said = machine.drmgr("-c pci -i -s C1");
+    assert!(said.out.starts_with("The visual indicator for the PCI slot <C1>\n"), "{}", said.out);
+    assert_eq!((said.status, machine.read("sys/bus/pci/slots/0001:00:00.0/attention").as_str()), (0, "1"));
+    for (line, status) in
+        [("-c pci -i -s C9", 255), ("-c pci -i -I -s C1", 255), ("-c pci -a -s C1", 255), ("-c pci -i", 255)]
+    {
+        assert_eq!(machine.drmgr(line).status, status, "{line}");
+    }
+}
+
+#[test]
+fn what_an_interrupted_call_left_half_done_is_taken_back_first() {
+    let machine = Machine::new();
+    let line = |event: &str| format!("{{\"boot\":\"boot\",{event}}}\n");
+    let step = r#""step":{"step":"cpu","change":"remove","index":268435457,"name":"CPU 1"}"#;
+    let journal = [
+        line(r#""event":"opened","request":"remove 2 processors","partial":false,"in_order":false"#),
+        line(&format!(r#""event":"began",{step}"#)),
+        line(&format!(r#""event":"done",{step}"#)),
+    ];
+    machine.file("var/lib/lparkit/dlpar.journal", journal.concat());
+    let said = machine.drmgr("-c slot -Q -s nothing -d 2");
+    assert_eq!(machine.read(DLPAR), "cpu add index 0x10000001");
+    assert!(
+        said.err.contains("An earlier request was interrupted (remove 2 processors): 1 steps were undone"),
+        "{}",
+        said.err
+    );
+    assert_eq!(said.status, 3);
 }
