@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use lpard::dlpar::act::{Progress, Watch, act};
 use lpard::dlpar::inventory::{Inventory, ObserveError};
-use lpard::dlpar::journal::{self, Entry, Journal, Nowhere, OnDisk};
+use lpard::dlpar::journal::{self, Entry, Journal, Nowhere, OnDisk, Unwritable};
 use lpard::dlpar::kernel::{Kernel, StepError};
 use lpard::dlpar::outcome::{Outcome, Shortfall};
 use lpard::dlpar::plan::plan;
@@ -169,8 +169,8 @@ fn a_deadline_stops_between_steps_and_takes_back_what_was_done() {
 struct Full(usize);
 
 impl Journal for Full {
-    fn append(&mut self, _: &Entry) -> Result<(), String> {
-        self.0 = self.0.checked_sub(1).ok_or("no space left on device")?;
+    fn append(&mut self, _: &Entry) -> Result<(), Unwritable> {
+        self.0 = self.0.checked_sub(1).ok_or_else(|| Unwritable("no space left on device".into()))?;
         Ok(())
     }
 }
@@ -193,7 +193,7 @@ struct Mortal<'a> {
 }
 
 impl Journal for Mortal<'_> {
-    fn append(&mut self, entry: &Entry) -> Result<(), String> {
+    fn append(&mut self, entry: &Entry) -> Result<(), Unwritable> {
         assert!(self.lines_to_live > 0, "killed");
         self.lines_to_live -= 1;
         self.journal.append(entry)

@@ -1,7 +1,7 @@
 //! Acts on a plan: attempts in order until the quota is reached, each one in the journal before it begins; when the quota is
 //! missed and the terms want all or nothing, what was done is undone in reverse.
 
-use super::journal::{Entry, Journal};
+use super::journal::{Entry, Journal, Unwritable};
 use super::kernel::{Kernel, StepError};
 use super::outcome::{Failure, Outcome, Shortfall};
 use super::plan::Plan;
@@ -90,7 +90,7 @@ fn attempt_all(
 
 enum Trouble {
     Kernel(StepError),
-    Journal(String),
+    Journal(Unwritable),
 }
 
 fn perform(

@@ -59,8 +59,26 @@ pub enum Entry {
 
 /// Where entries go.
 pub trait Journal {
-    /// Writes an entry down so that it survives a crash. An error's text says why it could not be.
-    fn append(&mut self, entry: &Entry) -> Result<(), String>;
+    /// Writes an entry down so that it survives a crash.
+    fn append(&mut self, entry: &Entry) -> Result<(), Unwritable>;
+}
+
+/// An entry could not be written down.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unwritable(pub String);
+
+impl From<sysroot::Error> for Unwritable {
+    fn from(error: sysroot::Error) -> Self {
+        let cause = error.errno().map(|errno| format!(": {}", errno.desc())).unwrap_or_default();
+        Self(format!("{error}{cause}"))
+    }
+}
+
+impl From<serde_json::Error> for Unwritable {
+    fn from(error: serde_json::Error) -> Self {
+        Self(error.to_string())
+    }
 }
 
 /// The journal of a machine.
@@ -74,8 +92,10 @@ impl<'a> OnDisk<'a> {
     pub fn new(sysroot: &'a Sysroot) -> Self {
         Self { sysroot }
     }
+}
 
-    fn write(&self, entry: &Entry) -> Result<(), WriteError> {
+impl Journal for OnDisk<'_> {
+    fn append(&mut self, entry: &Entry) -> Result<(), Unwritable> {
         let line = serde_json::to_string(&Line { boot: boot_id(self.sysroot), entry: entry.clone() })?;
         if matches!(entry, Entry::Opened { .. }) {
             self.sysroot.create_directories(DIRECTORY)?;
@@ -87,18 +107,12 @@ impl<'a> OnDisk<'a> {
     }
 }
 
-impl Journal for OnDisk<'_> {
-    fn append(&mut self, entry: &Entry) -> Result<(), String> {
-        self.write(entry).map_err(|error| error.to_string())
-    }
-}
-
 /// No journal: for a caller that has said why there is none.
 #[derive(Debug, Clone, Copy)]
 pub struct Nowhere;
 
 impl Journal for Nowhere {
-    fn append(&mut self, _: &Entry) -> Result<(), String> {
+    fn append(&mut self, _: &Entry) -> Result<(), Unwritable> {
         Ok(())
     }
 }
@@ -110,14 +124,6 @@ struct Line {
     boot: String,
     #[serde(flatten)]
     entry: Entry,
-}
-
-#[derive(Debug, thiserror::Error)]
-enum WriteError {
-    #[error("{0}: {reason}", reason = std::error::Error::source(.0).map(ToString::to_string).unwrap_or_default())]
-    Os(#[from] sysroot::Error),
-    #[error(transparent)]
-    Json(#[from] serde_json::Error),
 }
 
 fn boot_id(sysroot: &Sysroot) -> String {

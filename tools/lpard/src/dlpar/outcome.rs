@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::journal::Unwritable;
 use super::kernel::StepError;
 use super::plan::{Plan, Refusal};
 use super::step::Step;
@@ -43,7 +44,7 @@ pub enum Shortfall {
     /// The deadline passed.
     Deadline,
     /// It could not be written down what was about to be done, and so it was not done.
-    Journal(String),
+    Journal(Unwritable),
 }
 
 impl Outcome {
