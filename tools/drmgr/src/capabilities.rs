@@ -115,6 +115,10 @@ fn file(sysroot: &Sysroot, say: &mut Say<'_>, name: &str, path: &str) -> bool {
 }
 
 fn first_cpu(sysroot: &Sysroot, say: &mut Say<'_>) -> bool {
+    // Nearly always there, and a directory of a thousand names need not be read.
+    if sysroot.exists(format!("{CPUS}/cpu0")) {
+        return file(sysroot, say, "CPU DLPAR", &format!("{CPUS}/cpu0/online"));
+    }
     let is_cpu =
         |name: &String| name.strip_prefix("cpu").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
     let first = sysroot.list(CPUS).ok().and_then(|names| names.into_iter().find(is_cpu));

@@ -116,6 +116,26 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn a_plan_never_means_more_than_its_request(request in request(), partial in any::<bool>()) {
+        let simulator = Simulator::new(SHAPE);
+        let Ok(plan) = plan(&request, Terms { partial }, &simulator.observe(&request).unwrap()) else { return Ok(()) };
+        prop_assert!(plan.quota <= plan.asked && (partial || plan.quota == plan.asked));
+        prop_assert!(plan.attempts.iter().all(|step| step.amount() <= plan.asked));
+        prop_assert!(plan.attempts.iter().enumerate().all(|(n, step)| !plan.attempts[..n].contains(step)));
+        let (asked, named) = match &request {
+            Request::Cpu { which: CpuChoice::Count(n), .. } => (n.get(), None),
+            Request::Memory { which: MemoryChoice::Count(n), .. } => (n.get(), None),
+            Request::Memory { which: MemoryChoice::Run { count, .. }, .. } => (count.get(), Some(1)),
+            Request::Place { .. } => (plan.asked, Some(plan.attempts.len())),
+            _ => (1, Some(1)),
+        };
+        prop_assert_eq!(plan.asked, asked);
+        prop_assert!(named.is_none_or(|named| plan.attempts.len() == named), "what is named is not chosen from others");
+    }
+}
+
 /// Every single fault of a request, one after the other: there is none that is not tried.
 #[test]
 fn a_fault_at_every_operation_is_undone_or_told() {
