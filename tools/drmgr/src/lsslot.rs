@@ -10,7 +10,7 @@ use std::io::Write;
 
 use sysroot::Sysroot;
 
-use self::options::{Options, View};
+use self::options::{Misuse, Options, View};
 use crate::run::WithSource;
 use crate::{Streams, machine};
 
@@ -39,7 +39,12 @@ pub fn run(program: &str, arguments: &[String], streams: &mut Streams<'_>) -> u8
     let options = match Options::parse(arguments) {
         Ok(options) => options,
         Err(misuse) => {
-            let _ = streams.err.write_all(misuse.to_string().as_bytes());
+            // This one has always been on standard output.
+            let _ = match misuse {
+                Misuse::Connector => streams.out.write_all(b"\nThe specified connector type is invalid.\n\n"),
+                _ => Ok(()),
+            };
+            let _ = streams.out.flush().and_then(|()| streams.err.write_all(misuse.to_string().as_bytes()));
             return STATUS_FAILED;
         }
     };

@@ -46,9 +46,11 @@ fn memory_blocks_of_the_partition_are_listed() {
 }
 
 #[test]
-fn one_memory_block_is_shown_whoever_has_it() {
-    let out = Machine::new().lsslot("-c mem -s 0x80000006").out;
-    assert!(out.contains("LMB 6: Not Owned\n") && !out.contains("LMB 4"), "{out}");
+fn one_memory_block_is_shown_on_its_own() {
+    let out = Machine::new().lsslot("-c mem -s 0x80000005").out;
+    assert!(out.contains("LMB 5: \n") && !out.contains("LMB 4"), "{out}");
+    let out = Machine::new().lsslot("-c mem -s 0x80000006 -d 4").out;
+    assert!(out.contains("LMB 6: Not Owned\n"), "{out}");
     assert_eq!(Machine::new().lsslot("-c mem -s 80000006").status, 1, "nearly an index is none");
 }
 

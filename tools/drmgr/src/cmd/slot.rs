@@ -94,9 +94,14 @@ fn change(session: &mut Session<'_, '_>, request: &Request) -> Exit {
 }
 
 fn of_refusal(request: &Request, refusal: &Refusal) -> Exit {
-    let is_removal = matches!(request, Request::Place { change: Change::Remove, .. });
+    let (change, kind) = match request {
+        Request::Place { change, kind, .. } => (*change, *kind),
+        _ => return Exit::Failed,
+    };
     match refusal {
-        Refusal::Unknown { .. } if is_removal => Exit::Nonexistent,
+        Refusal::Unknown { .. } if change == Change::Remove => Exit::Nonexistent,
+        // As for a query: a bridge that the partition does not have is none.
+        Refusal::Absent { .. } if kind == PlaceKind::Bridge => Exit::Nonexistent,
         Refusal::Present { .. } => Exit::Owned,
         Refusal::Absent { .. } => Exit::NotOwned,
         _ => Exit::Failed,

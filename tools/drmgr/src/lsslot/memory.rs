@@ -1,4 +1,4 @@
-//! `-c mem`: the memory blocks of the partition; with `-d 4` all there are, with `-s` one.
+//! `-c mem`: the memory blocks of the partition; with `-d 4` all there are, with `-s` one of them.
 
 use std::fmt::Write;
 
@@ -18,9 +18,9 @@ pub(super) fn list(sysroot: &Sysroot, options: &Options, list: &mut String) -> R
     };
     let _ = writeln!(list, "Dynamic Reconfiguration Memory (LMB size {:#x})", blocks.lmb_size_bytes);
     let wanted = options.memory_block().unwrap_or_default();
-    let shown = |lmb: &Lmb| match wanted {
-        Some(index) => lmb.index == index,
-        None => lmb.flags.assigned() || options.level >= LEVEL_ALL,
+    let shown = |lmb: &Lmb| {
+        let is_wanted = wanted.is_none_or(|index| lmb.index == index);
+        is_wanted && (lmb.flags.assigned() || options.level >= LEVEL_ALL)
     };
     // What only the printing of a block needs is read when there is one.
     let mut surroundings = None;

@@ -82,8 +82,7 @@ pub(super) enum Misuse {
 impl std::fmt::Display for Misuse {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Usage => f.write_str(USAGE),
-            Self::Connector => write!(f, "\nThe specified connector type is invalid.\n\n{USAGE}"),
+            Self::Usage | Self::Connector => f.write_str(USAGE),
             Self::BothCacheViews => write!(f, "You cannot specify both the -b and -p options.\n{USAGE}"),
             Self::Selector(reason) => writeln!(f, "{reason}"),
             Self::Delimiter => f.write_str(

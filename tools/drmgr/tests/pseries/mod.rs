@@ -3,12 +3,14 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::disallowed_methods)] // each test file uses its part; a test may panic
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// A partition.
 pub(crate) struct Machine {
-    directory: tempfile::TempDir,
+    directory: PathBuf,
+    /// Removes the directory, where it is ours.
+    _temporary: Option<tempfile::TempDir>,
 }
 
 /// What a program said and how it ended.
@@ -40,16 +42,31 @@ fn drc_info(ranges: &[(&str, &str, u32, u32, u32, u32)]) -> Vec<u8> {
 impl Machine {
     /// The partition as it boots.
     pub(crate) fn new() -> Self {
-        let machine = Self { directory: tempfile::tempdir().unwrap() };
-        machine.root();
-        machine.processors();
-        machine.memory();
-        machine.slots();
+        let temporary = tempfile::tempdir().unwrap();
+        let machine = Self { directory: temporary.path().to_owned(), _temporary: Some(temporary) };
+        machine.fill();
         machine
     }
 
+    /// The same in a directory that has other things already.
+    pub(crate) fn within(directory: &Path) -> Self {
+        for part in ["proc", "sys", "var", "dev"] {
+            let _ = fs::remove_dir_all(directory.join(part));
+        }
+        let machine = Self { directory: directory.to_owned(), _temporary: None };
+        machine.fill();
+        machine
+    }
+
+    fn fill(&self) {
+        self.root();
+        self.processors();
+        self.memory();
+        self.slots();
+    }
+
     pub(crate) fn path(&self) -> &Path {
-        self.directory.path()
+        &self.directory
     }
 
     /// Writes a file, with the directories above it.
@@ -77,6 +94,7 @@ impl Machine {
     fn root(&self) {
         self.property("", "device_type", text("chrp")).property("", "compatible", text("qemu,pseries"));
         self.property("", "ibm,lpar-capable", "").property("", "ibm,migratable-partition", "");
+        self.file("proc/cpuinfo", "machine\t\t: CHRP IBM pSeries (emulated by qemu)\n");
         self.property("/rtas", "ibm,associativity-reference-points", cells(&[4, 4]));
         self.file("sys/kernel/dlpar", "memory,cpu\n").file("sys/kernel/mobility/api_version", "1\n");
         self.file("sys/kernel/mobility/migration", "").file("sys/devices/system/power/hibernate", "1\n");
@@ -95,6 +113,7 @@ impl Machine {
             let node = format!("/cpus/PowerPC,POWER9@{core:x}");
             self.property(&node, "ibm,my-drc-index", cells(&[0x1000_0000 + core]));
             self.property(&node, "ibm,ppc-interrupt-server#s", cells(&[core * 2, core * 2 + 1]));
+            self.property(&node, "reg", cells(&[core * 2])).property(&node, "name", text("PowerPC,POWER9"));
         }
         for thread in 0..4 {
             let cpu = format!("sys/devices/system/cpu/cpu{thread}");
@@ -132,7 +151,9 @@ impl Machine {
         let card = format!("{bridge}/ethernet@1");
         self.property(&card, "ibm,my-drc-index", cells(&[0x4000_0001])).property(&card, "ibm,loc-code", text("C1"));
         self.property(&card, "name", text("ethernet"));
-        self.file("sys/bus/pci/devices/0000:00:01.0/devspec", format!("{card}\n"));
+        for directory in ["bus/pci/devices", "devices/pci0000:00"] {
+            self.file(&format!("sys/{directory}/0000:00:01.0/devspec"), format!("{card}\n"));
+        }
         self.property(
             "/vdevice",
             "ibm,drc-info",
@@ -144,7 +165,9 @@ impl Machine {
             self.property(&node, "ibm,loc-code", text(&format!("U8286.41A.2166666-V3-C{slot}-T1")));
             self.property(&node, "name", text(name));
             if linux {
-                self.file(&format!("sys/bus/vio/devices/3000000{slot}/devspec"), format!("{node}\n"));
+                for directory in ["bus/vio/devices", "devices/vio"] {
+                    self.file(&format!("sys/{directory}/3000000{slot}/devspec"), format!("{node}\n"));
+                }
             }
         }
     }
