@@ -1,6 +1,9 @@
 //! Debian's drmgr and lsslot, and ours, on the same recorded partition: standard output, exit status and what the kernel was
 //! asked are the same, or the line of `DIFFERENCES.md` that says why not is named here.
 //!
+//! With `--instructions DIR` nothing is compared; printed is how many instructions of its own each needs for some lines: DIR has
+//! our programs for ppc64el, and `tests/bench/drmgr` makes them.
+//!
 //! Debian's programs run under qemu-ppc64le-static in a root of their own; the recorded partition's files are its `/proc`
 //! and `/sys`. Nothing remembers there what was done, so that requests of more than one step are for the guest tests.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a test may panic, and builds its machine as it likes
@@ -106,6 +109,11 @@ fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
     };
+    let mut arguments = std::env::args().skip_while(|argument| argument != "--instructions").skip(1);
+    if let Some(ours) = arguments.next() {
+        count_instructions(root.path(), Path::new(&ours));
+        return ExitCode::SUCCESS;
+    }
     let failed =
         LINES.iter().filter(|(program, line, difference)| !compared(root.path(), program, line, *difference)).count();
     ExitCode::from(u8::from(failed > 0))
@@ -138,11 +146,46 @@ fn answer(said: Said, machine: &Machine) -> (String, i32, [String; 2]) {
 }
 
 fn debians(root: &Path, program: &str, line: &str) -> Said {
+    emulated(root, &[], &format!("/usr/sbin/{program}"), line)
+}
+
+/// Runs a program of the root.
+fn emulated(root: &Path, options: &[&str], program: &str, line: &str) -> Said {
     let words = line.split_whitespace().map(|word| word.replace('~', " "));
     let mut command = Command::new("unshare");
     command.args(["--user", "--map-root-user", "chroot"]).arg(root);
-    command.arg(format!("/{EMULATOR}")).arg(format!("/usr/sbin/{program}")).args(words);
+    command.arg(format!("/{EMULATOR}")).args(options).arg(program).args(words);
     Said::from(command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").output().unwrap())
+}
+
+/// Prints the table of instructions: the loader's and the C library's are in it, the kernel's are not.
+fn count_instructions(root: &Path, ours: &Path) {
+    println!("{:<24} {:>10} {:>10} {:>6}", "instructions", "Debian's", "ours", "ratio");
+    for (program, line) in
+        [("drmgr", "-C"), ("lsslot", "-c mem"), ("lsslot", "-c cpu"), ("lsslot", "-c slot"), ("lsslot", "-c pci")]
+    {
+        fs::copy(ours.join(program), root.join(program)).unwrap();
+        let theirs = instructions(root, &format!("/usr/sbin/{program}"), line);
+        let ours = instructions(root, &format!("/{program}"), line);
+        let percent = ours * 100 / theirs.max(1);
+        println!("{:<24} {theirs:>10} {ours:>10} {percent:>5}%", format!("{program} {line}"));
+    }
+}
+
+/// The emulator logs a line for every block, and blocks are made one instruction long.
+fn instructions(root: &Path, program: &str, line: &str) -> usize {
+    const LOG: &str = "dev/instructions";
+    Machine::within(root);
+    // The option's name changed with QEMU 8.1.
+    for option in ["-one-insn-per-tb", "-singlestep"] {
+        emulated(root, &[option, "-d", "nochain,exec", "-D", &format!("/{LOG}")], program, line);
+        let log = fs::read(root.join(LOG)).unwrap_or_default();
+        let count = log.split(|byte| *byte == b'\n').filter(|line| line.starts_with(b"Trace")).count();
+        if count > 0 {
+            return count;
+        }
+    }
+    0
 }
 
 /// A root with Debian's programs and the emulator in it.
