@@ -19,12 +19,19 @@
 //!
 //! [`Duration`]: std::time::Duration
 
+pub mod backoff;
 pub mod channel;
+pub mod console;
+pub mod discovery;
 pub mod frame;
 pub mod heartbeat;
 pub mod hex;
 pub mod key;
+pub mod limits;
 pub mod message;
+pub mod partition;
 pub mod phase;
+mod pulse;
+mod rate;
 pub mod tls;
 pub mod version;

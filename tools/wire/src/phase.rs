@@ -17,7 +17,6 @@
 use serde::{Deserialize, Serialize};
 
 use crate::message::Request;
-use crate::message::answer::RefusalReason;
 
 /// What a partition is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -191,11 +190,6 @@ impl Phase {
     /// The phase after what follows a migration is done.
     pub(crate) fn settled(self) -> Self {
         if self == Self::Resuming { Self::Ready } else { self }
-    }
-
-    /// Why a request that is not permitted is refused.
-    pub(crate) fn refusal_reason(self) -> RefusalReason {
-        if self == Self::Observer { RefusalReason::Observer } else { RefusalReason::Phase }
     }
 
     /// As it stands on the wire and in PROTOCOL.md.

@@ -41,6 +41,16 @@ pub enum Trust {
     FirstUse,
 }
 
+impl Trust {
+    /// Whether a key is believed.
+    pub(crate) fn judge(&self, key: PublicKey) -> Result<(), KeyRefused> {
+        match self {
+            Self::Pinned(keys) if !keys.contains(&key) => Err(KeyRefused::Untrusted(key)),
+            Self::Pinned(_) | Self::FirstUse => Ok(()),
+        }
+    }
+}
+
 /// A peer that is not believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum KeyRefused {
@@ -184,11 +194,9 @@ impl Pins {
     }
 
     fn judge(&self, spki: &CertificateDer<'_>) -> Result<(), Error> {
-        let Some(key) = PublicKey::from_spki(spki) else { return Err(refuse(KeyRefused::NotEd25519)) };
-        match &self.trust {
-            Trust::Pinned(keys) if !keys.contains(&key) => Err(refuse(KeyRefused::Untrusted(key))),
-            Trust::Pinned(_) | Trust::FirstUse => Ok(()),
-        }
+        let key = PublicKey::from_spki(spki).ok_or(KeyRefused::NotEd25519);
+        let judged = key.and_then(|key| self.trust.judge(key));
+        judged.map_err(|why| Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(why)))))
     }
 
     fn verify(
@@ -204,10 +212,6 @@ impl Pins {
             &self.algorithms,
         )
     }
-}
-
-fn refuse(why: KeyRefused) -> Error {
-    Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(why))))
 }
 
 fn no_tls12() -> Result<HandshakeSignatureValid, Error> {

@@ -1,5 +1,5 @@
 //! What is a message and what is not. That every kind keeps its bytes is tested in `tests/frozen.rs`.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::panic, clippy::unwrap_used)]
 
 use super::*;
 

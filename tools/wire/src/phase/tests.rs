@@ -1,4 +1,5 @@
 //! The whole table against the rules that it follows from, and every transition.
+#![allow(clippy::match_same_arms, clippy::enum_glob_use)]
 
 use super::*;
 
