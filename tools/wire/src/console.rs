@@ -227,7 +227,7 @@ impl Console {
             }),
             Ok(FromPartition::Event(Report { sequence, event })) if is_open => self.note_event(sequence, event, out),
             Ok(_) => self.end(GoodbyeReason::Protocol, "a message that is not allowed at this point", out),
-            Err(error) => self.end(GoodbyeReason::Protocol, &error.to_string(), out),
+            Err(error) => self.end(GoodbyeReason::Protocol, &error.explained(), out),
         }
     }
 

@@ -45,13 +45,13 @@ impl Rate {
 
 #[cfg(test)]
 mod tests {
+    use super::Judgement::{Beyond, Flood, Within};
     use super::*;
 
     #[test]
     fn a_burst_passes_then_as_many_as_are_paid_for() {
         let mut rate = Rate::new(3, Duration::from_millis(100));
         let mut judge = |ms| rate.judge(Duration::from_millis(ms));
-        use Judgement::{Beyond, Flood, Within};
         assert_eq!([judge(0), judge(0), judge(0), judge(0)], [Within, Within, Within, Beyond]);
         assert_eq!([judge(99), judge(100), judge(100)], [Beyond, Within, Beyond]);
         assert_eq!([judge(1000), judge(1000), judge(1000), judge(1000)], [Within, Within, Within, Beyond]);

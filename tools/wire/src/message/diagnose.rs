@@ -34,8 +34,18 @@ pub enum Undecodable {
     NoMessage(#[source] serde_json::Error),
 }
 
+impl Undecodable {
+    /// With the cause, in one line for the peer. The peer's own words may be in it, so it is cut short.
+    pub(crate) fn explained(&self) -> String {
+        let cause = std::error::Error::source(self).map(|cause| format!(": {cause}")).unwrap_or_default();
+        format!("{self}{cause}").chars().take(MAX_EXPLANATION_CHARACTERS).collect()
+    }
+}
+
 /// Names of unknown kinds go into answers and logs.
 const MAX_KIND_CHARACTERS: usize = 40;
+/// A line or two.
+const MAX_EXPLANATION_CHARACTERS: usize = 300;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -86,3 +86,11 @@ fn the_kinds_that_are_known_are_the_kinds_of_requests() {
     let known = request::KIND_NAMES.map(|kind| format!("`{kind}`")).join(", ");
     assert!(error.contains(&format!("expected one of {known}")), "{error}");
 }
+
+#[test]
+fn an_explanation_does_not_grow_with_what_it_explains() {
+    let json = format!(r#"{{"request":{{"id":7,"do":{{"inventory":{{"{}":1}}}}}}}}"#, "x".repeat(100_000));
+    let error = console(&json).unwrap_err();
+    assert!(error.explained().starts_with("request 7 is malformed: unknown field `xxx"));
+    assert!(error.explained().len() <= 300);
+}

@@ -37,7 +37,7 @@ impl Partition {
 
     /// What came is no message, but perhaps a request that can be answered.
     pub(super) fn complain(&mut self, now: Duration, error: &Undecodable, out: &mut Vec<Output>) {
-        let text = chain(error);
+        let text = error.explained();
         let (id, reason) = match error {
             Undecodable::Unsupported { id, .. } => (*id, RefusalReason::Unsupported),
             Undecodable::Malformed { id, .. } => (*id, RefusalReason::Malformed),
@@ -119,10 +119,4 @@ fn refuse(id: RequestId, reason: RefusalReason, text: &str, out: &mut Vec<Output
 
 fn send_answer(id: RequestId, answer: Answer) -> Output {
     Output::Send(FromPartition::Answer(Reply { id, answer }))
-}
-
-/// An error and its causes, for the peer's log.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
