@@ -22,7 +22,8 @@ use crate::message::Request;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
-    /// The session has not been welcomed.
+    /// The session has not been welcomed. Nobody is told of it.
+    #[serde(skip)]
     Greeting,
     /// Nothing.
     Ready,

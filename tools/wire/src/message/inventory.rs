@@ -26,7 +26,7 @@ impl std::fmt::Display for Machine {
 /// Who a partition is. It stands in the hello too, so receivers pass over fields that they do not know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
-    /// Its number on its managed system.
+    /// Its number on its managed system; 0 where firmware does not tell it.
     pub id: u32,
     /// Its name on the console, where firmware tells it.
     pub name: Option<String>,
