@@ -185,7 +185,7 @@ impl Console {
         out
     }
 
-    /// Takes what happened; gives what to do.
+    /// Takes what happened; gives what to do. All of it is done, in that order, before anything else is handed in or asked.
     pub fn handle(&mut self, now: Duration, input: Input) -> Vec<Output> {
         let mut out = Vec::new();
         match input {
@@ -236,11 +236,11 @@ impl Console {
             let text = format!("this console speaks version {}, the partition {}", Range::OURS, hello.versions);
             return self.end(GoodbyeReason::Version, &text, out);
         };
+        let mut gone = BTreeMap::new();
         if self.agent != Some(hello.run) {
             self.agent = Some(hello.run);
             self.seen = Sequence(0);
-            let gone = std::mem::take(&mut self.waiting);
-            out.extend(gone.into_keys().map(|id| Output::Ended(id, Outcome::Unknown)));
+            gone = std::mem::take(&mut self.waiting);
         }
         let (pulse, rate) = (Pulse::new(now, self.settings.heartbeat), Rate::new(REPORT_BURST, REPORT_COST));
         self.session = Some(Session::Open { pulse, rate });
@@ -251,10 +251,11 @@ impl Console {
             heartbeat_ms: u32::try_from(self.settings.heartbeat.as_millis()).unwrap_or(u32::MAX),
             seen: self.seen,
         })));
-        out.push(Output::Welcomed(hello));
         out.extend(self.waiting.iter().map(|(id, waiting)| {
             Output::Send(FromConsole::Request(Order { id: *id, request: waiting.request.clone() }))
         }));
+        out.push(Output::Welcomed(hello));
+        out.extend(gone.into_keys().map(|id| Output::Ended(id, Outcome::Unknown)));
     }
 
     /// An event that came before, in a session that broke, is seen again and not told again.

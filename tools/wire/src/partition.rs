@@ -51,6 +51,13 @@ pub struct Ticket {
     id: RequestId,
 }
 
+impl Ticket {
+    /// The console's name of the request.
+    pub fn id(self) -> RequestId {
+        self.id
+    }
+}
+
 /// What happened.
 #[derive(Debug)]
 pub enum Input {
@@ -207,7 +214,7 @@ impl Partition {
         }
     }
 
-    /// Takes what happened; gives what to do.
+    /// Takes what happened; gives what to do. All of it is done, in that order, before anything else is handed in.
     pub fn handle(&mut self, now: Duration, input: Input) -> Vec<Output> {
         let mut out = Vec::new();
         match input {

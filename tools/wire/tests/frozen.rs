@@ -32,7 +32,9 @@ fn print(blocks: &Blocks) -> String {
     for (comment, bytes) in blocks {
         writeln!(text, "# {comment}").unwrap();
         for line in bytes.chunks(32) {
-            line.iter().for_each(|byte| write!(text, "{byte:02x}").unwrap());
+            for byte in line {
+                write!(text, "{byte:02x}").unwrap();
+            }
             text.push('\n');
         }
         text.push('\n');
@@ -43,14 +45,13 @@ fn print(blocks: &Blocks) -> String {
 fn parse(text: &str) -> Blocks {
     let mut blocks = Blocks::new();
     for line in text.lines().filter(|line| !line.is_empty()) {
-        match line.strip_prefix("# ") {
-            Some(comment) => blocks.push((comment.to_owned(), Vec::new())),
-            None => {
-                let digits = line.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).unwrap());
-                let bytes = digits.map(|pair| u8::from_str_radix(pair, 16).unwrap());
-                blocks.last_mut().unwrap().1.extend(bytes);
-            }
-        }
+        let Some(comment) = line.strip_prefix("# ") else {
+            let digits = line.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).unwrap());
+            let bytes = digits.map(|pair| u8::from_str_radix(pair, 16).unwrap());
+            blocks.last_mut().unwrap().1.extend(bytes);
+            continue;
+        };
+        blocks.push((comment.to_owned(), Vec::new()));
     }
     blocks
 }
