@@ -23,7 +23,7 @@ pub use engine::Engine;
 use link::{End, Link};
 
 const HEARTBEAT: Duration = Duration::from_secs(5);
-const PATIENCE: Duration = Duration::from_secs(3600);
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// What befalls the world.
 #[derive(Debug, Clone)]
