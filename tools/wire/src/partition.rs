@@ -152,7 +152,7 @@ pub struct Partition {
     running: Option<Running>,
     ledger: Ledger,
     outbox: Outbox,
-    /// What was prepared, or is being prepared.
+    /// What was prepared last; in the phase `prepared` it is what the partition waits for.
     migration: Option<MigrationId>,
 }
 
@@ -318,9 +318,6 @@ impl Partition {
     /// Whether the answer is kept for the console that asked.
     fn end_running(&mut self, now: Duration, running: &Running, answer: &Answer) -> bool {
         self.phase = self.phase.finished(running.kind, matches!(answer, Answer::Done {}));
-        if self.phase == Phase::Ready {
-            self.migration = None;
-        }
         if running.kind == Kind::Suspend {
             // The pulse stood still with the partition.
             self.hear(now);
@@ -340,7 +337,6 @@ impl Partition {
         if let Some(running) = self.running.take_if(|running| running.kind == Kind::Suspend) {
             self.ledger.finish(running.owner, running.ticket.id, Answer::Done {});
         }
-        self.migration = None;
         self.phase = self.phase.resumed();
         self.outbox.push(Event::Resumed(record));
         if self.session.is_some() {

@@ -6,7 +6,7 @@ use crate::hex::StreamId;
 use crate::key::PrivateKey;
 use crate::message::answer::{Failure, RefusalReason};
 use crate::message::inventory::Machine;
-use crate::message::migration::{Check, ConsoleContact, Prepare, Suspend};
+use crate::message::migration::{Check, ConsoleContact, NewIdentity, Prepare, Suspend};
 use crate::message::request::{Shutdown, ShutdownAction};
 use crate::message::{Order, Report, Sequence, decode};
 
@@ -280,6 +280,22 @@ fn a_migration_goes_from_one_console_to_the_next() {
     assert_eq!((out, partition.unseen_events()), (Vec::new(), 0));
     let out = say(&mut partition, at(504), FromConsole::Seen(Seen { through: Sequence(2) }));
     assert_eq!(goodbye(&out), Some(GoodbyeReason::Protocol), "the same again");
+}
+
+#[test]
+fn an_identity_is_taken_while_it_resumes_and_nothing_beside_it() {
+    let identity = || Request::Identity(NewIdentity { machine: machine("2"), id: 4 });
+    let mut partition = partition(false);
+    partition.handle(at(0), Input::Resumed(record()));
+    open(&mut partition, at(0), 2, 1);
+    let taken = ticket(&ask(&mut partition, at(0), 1, identity()));
+    assert_eq!(refusal(&ask(&mut partition, at(0), 2, identity())), Some(RefusalReason::Busy));
+    partition.handle(at(1), Input::Settled { hooks: Vec::new() });
+    assert_eq!(partition.phase(), Phase::Ready);
+    assert_eq!(refusal(&ask(&mut partition, at(1), 3, check())), Some(RefusalReason::Busy), "it is still under way");
+    partition.handle(at(1), Input::Finished { ticket: taken, answer: Answer::Done {} });
+    assert_eq!(partition.phase(), Phase::Ready);
+    ticket(&ask(&mut partition, at(1), 4, check()));
 }
 
 #[test]

@@ -75,28 +75,36 @@ fn requests() -> Vec<(&'static str, Vec<Request>)> {
     let shutdowns = [ShutdownAction::PowerOff, ShutdownAction::Reboot]
         .map(|action| Request::Shutdown(Shutdown { action, message: "maintenance".into(), delay_ms: 60_000 }));
     let check = |destination| Request::MigrationCheck(Check { destination, deadline_ms: 30_000 });
-    let console = ConsoleContact {
-        name: "frame2-console".into(),
-        key: key(2).public(),
-        addresses: vec!["fe80::4c:50ff:fe00:1".parse().unwrap(), "192.0.2.1".parse().unwrap()],
-        port: 657,
-    };
-    let migration = MigrationId(0x5eed);
-    let prepare = Prepare { migration, destination: machine(), console, deadline_ms: 120_000 };
     vec![
         ("console-request-inventory", vec![Request::Inventory {}]),
         ("console-request-resize", resizes()),
         ("console-request-migration-check", vec![check(None), check(Some(machine()))]),
-        ("console-request-migration-prepare", vec![Request::MigrationPrepare(prepare)]),
-        (
-            "console-request-migration-suspend",
-            vec![Request::MigrationSuspend(Suspend { migration, stream: StreamId(0x0123_4567_89ab_cdef) })],
-        ),
+        ("console-request-migration-prepare", vec![prepare(&key(2))]),
+        ("console-request-migration-suspend", vec![suspend()]),
         ("console-request-migration-abort", vec![Request::MigrationAbort {}]),
         ("console-request-migration-undo", vec![Request::MigrationUndo {}]),
         ("console-request-identity", vec![Request::Identity(NewIdentity { machine: machine(), id: 4 })]),
         ("console-request-shutdown", shutdowns.into()),
     ]
+}
+
+const MIGRATION: MigrationId = MigrationId(0x5eed);
+
+/// To a console with that key.
+pub fn prepare(console: &PrivateKey) -> Request {
+    let console = ConsoleContact {
+        name: "frame2-console".into(),
+        key: console.public(),
+        addresses: vec!["fe80::4c:50ff:fe00:1".parse().unwrap(), "192.0.2.1".parse().unwrap()],
+        port: 657,
+    };
+    let destination = machine();
+    Request::MigrationPrepare(Prepare { migration: MIGRATION, destination, console, deadline_ms: 120_000 })
+}
+
+/// What was prepared so.
+pub fn suspend() -> Request {
+    Request::MigrationSuspend(Suspend { migration: MIGRATION, stream: StreamId(0x0123_4567_89ab_cdef) })
 }
 
 fn resizes() -> Vec<Request> {
@@ -212,6 +220,14 @@ fn inventory(phase: Phase, is_rich: bool) -> Inventory {
         last_migration: is_rich.then(record),
         health: if is_rich { health(HealthState::Warning) } else { health(HealthState::Ok) },
     }
+}
+
+/// Of a large partition.
+pub fn inventory_of_many_slots(slots: u32) -> Answer {
+    let mut inventory = inventory(Phase::Ready, true);
+    let slot = inventory.slots[0].clone();
+    inventory.slots = (0..slots).map(|index| Slot { index: DrcIndex(0x3000_0000 + index), ..slot.clone() }).collect();
+    Answer::Inventory(Box::new(inventory))
 }
 
 fn health(state: HealthState) -> Health {
