@@ -19,6 +19,7 @@
 //!
 //! [`Duration`]: std::time::Duration
 
+pub mod admission;
 pub mod backoff;
 pub mod channel;
 pub mod console;

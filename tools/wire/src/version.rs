@@ -12,8 +12,8 @@ pub const MIN: u32 = 1;
 ///
 /// **The rule.** What was ever sent under a version keeps its meaning and its bytes: `tests/wire/vNN/*.hex` are not edited.
 /// A new kind of message, a new field, a new value of an enum: each needs a new version, a new directory of frozen bytes, and
-/// a sender that keeps to what the negotiated version knows. Only the two greetings and the goodbye are older than the
-/// negotiation: these may get fields at any time, and receivers pass over those that they do not know.
+/// a sender that keeps to what the negotiated version knows. Only the two greetings with the identity in them and the goodbye
+/// are older than the negotiation: these may get fields at any time, and receivers pass over those that they do not know.
 pub const CURRENT: u32 = 1;
 
 /// The versions that a peer understands, both ends included.

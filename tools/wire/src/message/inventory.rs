@@ -6,9 +6,9 @@ use super::migration::MigrationRecord;
 use crate::hex::{Capabilities, DrcIndex};
 use crate::phase::Phase;
 
-/// A managed system: machine type and model, serial number.
+/// A managed system: machine type and model, serial number. It stands in the hello too, so receivers pass over fields that they
+/// do not know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Machine {
     /// Such as `9009-42A`.
     pub type_model: String,

@@ -65,7 +65,7 @@ fn greetings_and_goodbyes_of_later_versions_are_understood() {
     let Ok(FromConsole::Goodbye(goodbye)) = console(json) else { panic!() };
     assert_eq!(goodbye.reason, greeting::GoodbyeReason::Unknown);
     let json = r#"{"hello":{"versions":{"min":1,"max":9,"beta":10},"agent":"a","run":"0x1","mood":"good",
-        "identity":{"id":3,"name":null,"uuid":null,"machine":{"type_model":"8286-41A","serial":"1"},"pod":"x"}}}"#;
+        "identity":{"id":3,"name":null,"uuid":null,"machine":{"type_model":"8286-41A","serial":"1","rack":2},"pod":"x"}}}"#;
     assert!(matches!(decode(json.as_bytes()), Ok(FromPartition::Hello(_))));
 }
 

@@ -1,0 +1,8 @@
+//! A datagram that may be a question for consoles or an answer.
+#![no_main]
+
+#[path = "../entry.rs"]
+#[allow(dead_code)]
+mod entry;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| entry::discovery(data));

@@ -1,0 +1,8 @@
+//! A datagram that may be a heartbeat.
+#![no_main]
+
+#[path = "../entry.rs"]
+#[allow(dead_code)]
+mod entry;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| entry::heartbeat(data));

@@ -1,0 +1,8 @@
+//! A stream of bytes: frames, messages, and what both ends make of them.
+#![no_main]
+
+#[path = "../entry.rs"]
+#[allow(dead_code)]
+mod entry;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| entry::stream(data));
