@@ -36,7 +36,7 @@ pub struct Settings {
 /// What happened.
 #[derive(Debug)]
 pub enum Input {
-    /// TLS with the partition is up. A connection that there was before is to be closed.
+    /// TLS with the partition is up. A connection that there was before is to be closed, with a goodbye (`replaced`) on it.
     Connected,
     /// The connection is gone.
     Disconnected,
@@ -176,7 +176,7 @@ impl Console {
         self.waiting.remove(&id);
     }
 
-    /// Takes leave.
+    /// Takes leave of the partition, if it is there.
     pub fn leave(&mut self, reason: GoodbyeReason, text: &str) -> Vec<Output> {
         let mut out = Vec::new();
         if self.session.is_some() {

@@ -14,7 +14,7 @@
 //! ```
 //!
 //! The zeros make a question longer than its answer: nobody can use a console to send more than he sent himself. What is signed
-//! is [`SIGNED_FOR`] and bytes 0 to 91 of the answer, so no old answer, and none from elsewhere, fits a new question.
+//! is `SIGNED_FOR` and bytes 0 to 91 of the answer, so no old answer, and none from elsewhere, fits a new question.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -37,7 +37,7 @@ pub const ANSWER_BYTES: usize = 156;
 pub const NONCE_BYTES: usize = 32;
 
 /// Stands before what is signed, so that the signature says nothing in any other place.
-pub const SIGNED_FOR: &[u8] = b"lparkit console discovery, version 1\0";
+const SIGNED_FOR: &[u8] = b"lparkit console discovery, version 1\0";
 
 const QUESTION_START: [u8; 8] = *b"lpDQ\x01\0\0\0";
 const ANSWER_START: [u8; 6] = *b"lpDA\x01\0";

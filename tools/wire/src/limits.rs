@@ -6,7 +6,7 @@ use std::time::Duration;
 pub const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
 
 /// From the end of TLS's handshake to the greeting. A partition under emulation on a loaded machine takes seconds.
-pub const GREETING_DEADLINE: Duration = Duration::from_secs(10);
+pub(crate) const GREETING_DEADLINE: Duration = Duration::from_secs(10);
 
 /// A faster heartbeat would wake an idle partition more than once a second.
 pub const HEARTBEAT_SHORTEST: Duration = Duration::from_secs(1);

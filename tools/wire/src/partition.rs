@@ -214,6 +214,15 @@ impl Partition {
         }
     }
 
+    /// Takes leave of the console, if there is one.
+    pub fn leave(&mut self, reason: GoodbyeReason, text: &str) -> Vec<Output> {
+        let mut out = Vec::new();
+        if self.session.is_some() {
+            self.end(reason, text, &mut out);
+        }
+        out
+    }
+
     /// Takes what happened; gives what to do. All of it is done, in that order, before anything else is handed in.
     pub fn handle(&mut self, now: Duration, input: Input) -> Vec<Output> {
         let mut out = Vec::new();

@@ -85,7 +85,7 @@ pub enum Permit {
 
 use Permit::{Later, No, Yes};
 
-/// All phases, in the order of [`TABLE`]'s columns.
+/// All phases, in the order of the table's columns.
 pub const PHASES: [Phase; 11] = [
     Phase::Greeting,
     Phase::Ready,
@@ -102,7 +102,7 @@ pub const PHASES: [Phase; 11] = [
 
 /// What is permitted: a row a kind of request, a column a phase. PROTOCOL.md shows the same table.
 #[rustfmt::skip]
-pub const TABLE: [(Kind, [Permit; PHASES.len()]); 10] = [
+const TABLE: [(Kind, [Permit; PHASES.len()]); 10] = [
     //                greeting ready changing checking preparing prepared undoing suspended resuming leaving observer
     (Kind::Inventory, [No,     Yes,  Yes,     Yes,     Yes,      Yes,     Yes,    No,       Yes,     Yes,    Yes]),
     (Kind::Plan,      [No,     Yes,  Later,   Yes,     Yes,      Yes,     Yes,    No,       Later,   No,     Yes]),

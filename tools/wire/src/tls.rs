@@ -146,7 +146,7 @@ pub fn console_connection(config: Arc<ServerConfig>) -> Result<Connection, TlsEr
 }
 
 /// The peer of a connection whose handshake is over: its key, which it has proved to hold, if it also speaks this protocol.
-pub fn peer(connection: &Connection) -> Result<PublicKey, TlsError> {
+pub(crate) fn peer(connection: &Connection) -> Result<PublicKey, TlsError> {
     if connection.alpn_protocol() != Some(PROTOCOL_NAME) {
         return Err(TlsError::OtherProtocol(Error::NoApplicationProtocol));
     }

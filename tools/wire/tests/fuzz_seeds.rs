@@ -71,8 +71,8 @@ fn write(target: &str, name: &str, bytes: &[u8]) {
 }
 
 fn write_seeds() {
-    write_sessions(samples::from_console(), |message: &FromConsole| matches!(message, FromConsole::Welcome(_)));
-    write_sessions(samples::from_partition(), |message: &FromPartition| matches!(message, FromPartition::Hello(_)));
+    write_sessions(&samples::from_console(), |message: &FromConsole| matches!(message, FromConsole::Welcome(_)));
+    write_sessions(&samples::from_partition(), |message: &FromPartition| matches!(message, FromPartition::Hello(_)));
     let secret = Secret::new([7; Secret::BYTES]);
     for (name, side) in [("partition", Side::Partition), ("console", Side::Console)] {
         write("heartbeat", name, &Heartbeats::new(&secret, side, 3).unwrap().seal().unwrap());
@@ -83,10 +83,10 @@ fn write_seeds() {
 }
 
 /// A session for each kind of message: the greeting, then all of the kind.
-fn write_sessions<M: Message>(samples: Vec<(&'static str, Vec<M>)>, is_greeting: fn(&M) -> bool) {
+fn write_sessions<M: Message>(samples: &[(&'static str, Vec<M>)], is_greeting: fn(&M) -> bool) {
     let all: Vec<&M> = samples.iter().flat_map(|(_, messages)| messages).collect();
     let greeting = all.iter().find(|message| is_greeting(message)).unwrap();
-    for (name, messages) in &samples {
+    for (name, messages) in samples {
         let session = std::iter::once(*greeting).chain(messages.iter().filter(|message| !is_greeting(message)));
         let bytes: Vec<u8> = session.flat_map(|message| encode(message).unwrap()).collect();
         write("stream", name, &bytes);

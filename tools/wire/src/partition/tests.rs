@@ -342,6 +342,14 @@ fn an_observer_tells_and_does_nothing_even_when_it_migrates() {
 }
 
 #[test]
+fn an_agent_that_stops_takes_leave() {
+    let mut partition = partition(false);
+    assert_eq!(partition.leave(GoodbyeReason::Leaving, "stops"), []);
+    open(&mut partition, at(0), 1, 1);
+    assert_eq!(goodbye(&partition.leave(GoodbyeReason::Leaving, "stops")), Some(GoodbyeReason::Leaving));
+}
+
+#[test]
 fn the_console_s_goodbye_ends_the_session_quietly() {
     let mut partition = partition(false);
     open(&mut partition, at(0), 1, 1);
