@@ -125,8 +125,9 @@ proptest! {
         prop_assert!(plan.attempts.iter().all(|step| step.amount() <= plan.asked));
         prop_assert!(plan.attempts.iter().enumerate().all(|(n, step)| !plan.attempts[..n].contains(step)));
         let (asked, named) = match &request {
-            Request::Cpu { which: CpuChoice::Count(n), .. } => (n.get(), None),
-            Request::Memory { which: MemoryChoice::Count(n), .. } => (n.get(), None),
+            Request::Cpu { which: CpuChoice::Count(n), .. } | Request::Memory { which: MemoryChoice::Count(n), .. } => {
+                (n.get(), None)
+            }
             Request::Memory { which: MemoryChoice::Run { count, .. }, .. } => (count.get(), Some(1)),
             Request::Place { .. } => (plan.asked, Some(plan.attempts.len())),
             _ => (1, Some(1)),
