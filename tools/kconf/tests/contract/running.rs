@@ -11,7 +11,7 @@ fn partition() -> Workbench {
     bench.put("proc/ppc64/ofdt", "");
     bench.put("dev/mem", "");
     bench.put("sys/bus/vio/devices/30000002/modalias", "vio:TvscsiSIBM,v-scsi\n");
-    bench.put("sys/bus/vio/devices/30000003/modalias", "vio:TvnicSIBM,vnic\n");
+    bench.put("sys/bus/vio/devices/30000003/modalias", "vio:TnetworkSIBM,vnic\n");
     bench.put("sys/kernel/mobility/migration", "");
     bench
 }
