@@ -128,3 +128,35 @@ fn unpack(packed: impl Read) -> Option<Vec<u8>> {
     flate2::read::GzDecoder::new(packed).take(CONFIG_BYTES as u64 + 1).read_to_end(&mut config).ok()?;
     (config.len() <= CONFIG_BYTES).then_some(config)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Cursor, Write as _};
+
+    use super::*;
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn nothing_is_lost_between_two_windows() {
+        let kernel = [MARK, &gzip(b"CONFIG_A=y\n")].concat();
+        for inner in [kernel.clone(), gzip(&kernel)] {
+            for offset in WINDOW_BYTES - 2 * OVERLAP..WINDOW_BYTES + 2 {
+                let image = [&vec![0; offset], inner.as_slice()].concat();
+                let found = extract(&mut Cursor::new(image)).unwrap();
+                assert!(matches!(&found, Embedded::Config(text) if text == b"CONFIG_A=y\n"), "at {offset}: {found:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_mark_without_a_configuration_is_not_one() {
+        for image in [&b"IKCFG_ST"[..], b"IKCFG_ST\x1f\x8b\x08", b"IKCFG_STIKCFG_ED", b""] {
+            assert!(matches!(extract(&mut Cursor::new(image)).unwrap(), Embedded::Nothing), "{image:?}");
+        }
+    }
+}
