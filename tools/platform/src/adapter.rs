@@ -78,6 +78,11 @@ impl Mac {
         bytes.try_into().ok().map(Self)
     }
 
+    /// Its bytes, in the order in which they are sent.
+    pub fn bytes(self) -> [u8; 6] {
+        self.0
+    }
+
     /// The link-local address that the kernel makes of it (RFC 4291, appendix A).
     pub fn link_local(self) -> Ipv6Addr {
         let mac = self.0;
