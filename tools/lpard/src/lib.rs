@@ -1,3 +1,43 @@
-//! The agent in the partition. So far its engine for resizing, which `drmgr` uses too.
+//! The agent in the partition.
+//!
+//! So far: its configuration, and the engine that resizes the partition, which `drmgr` uses too.
 
+pub mod cli;
 pub mod dlpar;
+
+mod accounts;
+mod config;
+mod log;
+mod mode;
+mod processes;
+mod service_manager;
+
+use std::path::Path;
+
+use sysroot::Sysroot;
+
+use config::{Config, ConfigError};
+
+/// Why the agent ends.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct Error(#[from] Cause);
+
+#[derive(Debug, thiserror::Error)]
+enum Cause {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("open the machine")]
+    Root(#[source] sysroot::Error),
+}
+
+/// Reads the configuration of the machine at `root`; says which files it is made of.
+pub fn check_config(root: &Path) -> Result<String, Error> {
+    let sysroot = Sysroot::at(root).map_err(Cause::Root)?;
+    let (_, files) = Config::read(&sysroot).map_err(Cause::Config)?;
+    let files: Vec<_> = files.iter().map(|path| format!("/{}", path.display())).collect();
+    Ok(match files.as_slice() {
+        [] => "ok: no files, everything as built in\n".to_owned(),
+        files => format!("ok: {}\n", files.join(", ")),
+    })
+}
