@@ -7,6 +7,7 @@ pub mod dlpar;
 
 mod accounts;
 mod config;
+mod hooks;
 mod log;
 mod mode;
 mod processes;
