@@ -6,12 +6,16 @@ pub mod cli;
 pub mod dlpar;
 
 mod accounts;
+mod boot_id;
 mod config;
 mod hooks;
+mod identity;
 mod log;
+mod migration;
 mod mode;
 mod processes;
 mod service_manager;
+mod trust;
 
 use std::path::Path;
 
