@@ -14,7 +14,7 @@ use toml::{Table, Value};
 
 use crate::log::Level;
 
-pub(crate) use address::ConsoleAddress;
+pub(crate) use address::{ConsoleAddress, PORT};
 
 const FILE: &str = "etc/lparkit/lpard.toml";
 const DROP_INS: &str = "etc/lparkit/lpard.toml.d";

@@ -10,10 +10,15 @@ mod boot_id;
 mod config;
 mod hooks;
 mod identity;
+mod inventory;
 mod log;
 mod migration;
 mod mode;
+mod network;
+mod parts;
 mod processes;
+mod random;
+mod resize;
 mod service_manager;
 mod trust;
 
@@ -34,6 +39,8 @@ enum Cause {
     Config(#[from] ConfigError),
     #[error("open the machine")]
     Root(#[source] sysroot::Error),
+    #[error(transparent)]
+    Network(#[from] network::NetworkError),
 }
 
 /// Reads the configuration of the machine at `root`; says which files it is made of.
@@ -45,4 +52,9 @@ pub fn check_config(root: &Path) -> Result<String, Error> {
         [] => "ok: no files, everything as built in\n".to_owned(),
         files => format!("ok: {}\n", files.join(", ")),
     })
+}
+
+/// Runs the part that talks to consoles, until the other part ends.
+pub fn serve_network() -> Result<(), Error> {
+    Ok(network::serve().map_err(Cause::Network)?)
 }

@@ -1,0 +1,187 @@
+//! Whom to call, and when. Pure: time and randomness are handed in.
+//!
+//! Addresses are called one after the other; after a round without success comes a pause that grows. Where there are no
+//! addresses, the management network is asked who is there, a few times; then only a change of the link, or of what is
+//! trusted, makes it ask again: a partition without a console sleeps.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use wire::backoff::Backoff;
+
+use crate::config::ConsoleAddress;
+
+/// Questions without an answer, after which only a change makes another one worth while. They take about two minutes.
+const QUESTIONS: u32 = 8;
+
+/// What to do next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Do {
+    /// Call there.
+    Call(ConsoleAddress),
+    /// Ask the management network.
+    Ask,
+}
+
+/// Whom to call, and when.
+#[derive(Debug, Default)]
+pub(super) struct Agenda {
+    addresses: Vec<ConsoleAddress>,
+    discovers: bool,
+    /// Those of this round that have not been called.
+    round: VecDeque<ConsoleAddress>,
+    backoff: Backoff,
+    /// When the next round begins; none while there is nothing to begin.
+    at: Option<Duration>,
+    /// Rounds without success.
+    failures: u32,
+}
+
+impl Agenda {
+    /// Other addresses, or other consoles that are believed: worth a try at once.
+    pub(super) fn replace(&mut self, now: Duration, addresses: Vec<ConsoleAddress>, discovers: bool) {
+        self.addresses = addresses;
+        self.discovers = discovers;
+        self.round.clear();
+        self.start_over(now);
+    }
+
+    /// Something has changed for the better, perhaps.
+    pub(super) fn start_over(&mut self, now: Duration) {
+        self.backoff.reset();
+        self.failures = 0;
+        self.at = self.has_something().then_some(now);
+    }
+
+    /// Somebody is there, or will be: call these first.
+    pub(super) fn prefer(&mut self, now: Duration, addresses: impl IntoIterator<Item = ConsoleAddress>) {
+        self.start_over(now);
+        self.round = addresses.into_iter().chain(self.addresses.iter().cloned()).collect();
+        self.at = Some(now);
+    }
+
+    /// A session was welcomed: nobody is to be called.
+    pub(super) fn succeeded(&mut self) {
+        self.backoff.reset();
+        self.failures = 0;
+        self.round.clear();
+        self.at = None;
+    }
+
+    /// A call or a question came to nothing, or a session has ended; `random` is drawn anew.
+    pub(super) fn failed(&mut self, now: Duration, random: u32) {
+        if !self.round.is_empty() {
+            self.at = Some(now);
+            return;
+        }
+        self.failures = self.failures.saturating_add(1);
+        let goes_on = !self.addresses.is_empty() || (self.discovers && self.failures < QUESTIONS);
+        let pause = self.backoff.after_failure(random);
+        self.at = goes_on.then(|| now + pause);
+    }
+
+    /// When to look again.
+    pub(super) fn deadline(&self) -> Option<Duration> {
+        self.at
+    }
+
+    /// What is due now. It is up to the caller to report what came of it.
+    pub(super) fn due(&mut self, now: Duration) -> Option<Do> {
+        if self.at.is_none_or(|at| now < at) {
+            return None;
+        }
+        self.at = None;
+        if let Some(address) = self.round.pop_front() {
+            return Some(Do::Call(address));
+        }
+        // A new round: those who are known, and with every second failure a question to those who are not.
+        self.round = self.addresses.iter().cloned().collect();
+        match self.round.pop_front() {
+            Some(address) if !self.discovers || self.failures % 2 == 0 => Some(Do::Call(address)),
+            Some(address) => {
+                self.round.push_front(address);
+                Some(Do::Ask)
+            }
+            None => self.discovers.then_some(Do::Ask),
+        }
+    }
+
+    fn has_something(&self) -> bool {
+        self.discovers || !self.addresses.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn address(last: u8) -> ConsoleAddress {
+        format!("10.0.0.{last}").parse().unwrap()
+    }
+
+    /// What is done in the first so many attempts, all of which fail, and when.
+    fn attempts(agenda: &mut Agenda, count: usize) -> Vec<(u64, Do)> {
+        let mut found = Vec::new();
+        while let Some(at) = agenda.deadline().filter(|_| found.len() < count) {
+            let due = agenda.due(at).unwrap();
+            assert_eq!(agenda.due(at), None, "one thing at a time");
+            found.push((u64::try_from(at.as_millis()).unwrap(), due));
+            agenda.failed(at, u32::MAX);
+        }
+        found
+    }
+
+    #[test]
+    fn all_addresses_are_called_before_a_pause_that_grows() {
+        let mut agenda = Agenda::default();
+        agenda.replace(Duration::ZERO, vec![address(1), address(2)], false);
+        let call = |last| Do::Call(address(last));
+        let expected = [(0, call(1)), (0, call(2)), (500, call(1)), (500, call(2)), (1500, call(1)), (1500, call(2))];
+        assert_eq!(attempts(&mut agenda, 6), expected);
+    }
+
+    #[test]
+    fn without_addresses_the_network_is_asked_a_few_times_and_then_only_after_a_change() {
+        let mut agenda = Agenda::default();
+        agenda.replace(Duration::ZERO, vec![], true);
+        assert_eq!(attempts(&mut agenda, 99).len(), usize::try_from(QUESTIONS).unwrap());
+        assert_eq!(agenda.deadline(), None, "it sleeps");
+        agenda.start_over(Duration::from_secs(900));
+        assert_eq!(agenda.deadline(), Some(Duration::from_secs(900)));
+    }
+
+    #[test]
+    fn with_addresses_it_never_ends_and_the_network_is_asked_now_and_then() {
+        let mut agenda = Agenda::default();
+        agenda.replace(Duration::ZERO, vec![address(1)], true);
+        let found = attempts(&mut agenda, 40);
+        assert_eq!(found.len(), 40);
+        let questions = found.iter().filter(|(_, what)| *what == Do::Ask).count();
+        assert!((10..=20).contains(&questions), "{questions} of 40");
+        let longest = found.windows(2).map(|pair| pair[1].0 - pair[0].0).max();
+        assert_eq!(longest, Some(60_000));
+    }
+
+    #[test]
+    fn who_was_handed_over_comes_first_and_at_once() {
+        let mut agenda = Agenda::default();
+        agenda.replace(Duration::ZERO, vec![address(1)], false);
+        attempts(&mut agenda, 9);
+        let now = Duration::from_secs(100);
+        agenda.prefer(now, [address(2)]);
+        assert_eq!(agenda.due(now), Some(Do::Call(address(2))));
+        agenda.failed(now, 0);
+        assert_eq!(agenda.due(now), Some(Do::Call(address(1))));
+        agenda.succeeded();
+        assert_eq!(agenda.deadline(), None);
+    }
+
+    #[test]
+    fn nobody_to_call_and_nobody_to_ask_is_nothing_to_do() {
+        let mut agenda = Agenda::default();
+        agenda.replace(Duration::ZERO, vec![], false);
+        assert_eq!((agenda.deadline(), agenda.due(Duration::ZERO)), (None, None));
+    }
+}

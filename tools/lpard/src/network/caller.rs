@@ -1,0 +1,318 @@
+//! Carries what is said between consoles, the session and the root part.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use nix::poll::{PollFd, PollFlags};
+use std::os::fd::AsFd as _;
+use wire::channel::Channel;
+use wire::key::{KeyError, PrivateKey, PublicKey};
+use wire::message::greeting::Welcome;
+use wire::message::inventory::Identity;
+use wire::message::migration::ConsoleContact;
+use wire::message::{FromConsole, Goodbye, decode};
+use wire::partition::{Input, Note, Output, Partition, Settings};
+use wire::tls::{TlsError, Trust, partition_config, partition_connection};
+
+use super::agenda::{Agenda, Do};
+use super::discover::{Asked, is_link_local};
+use super::link::{Heard, Link, LinkError};
+use super::note;
+use crate::config::ConsoleAddress;
+use crate::log::Log;
+use crate::parts::message::{Beginning, Consoles, FromNetwork, FromRoot, Session, Ticket};
+use crate::random;
+
+const AGENT: &str = concat!("lpard ", env!("CARGO_PKG_VERSION"));
+
+/// Why there can be no session at all.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SetupError {
+    #[error("use the agent's key")]
+    Key(#[from] KeyError),
+}
+
+/// What is to be done after a look at everything.
+#[derive(Debug, Default)]
+pub(super) struct Next {
+    pub(super) to_root: Vec<FromNetwork>,
+    /// When to look again at the latest.
+    pub(super) deadline: Option<Duration>,
+    /// The root part wants this part to end.
+    pub(super) ends: bool,
+}
+
+/// The session with its connections.
+#[derive(Debug)]
+pub(super) struct Caller {
+    log: Log,
+    key: PrivateKey,
+    identity: Identity,
+    consoles: Consoles,
+    agenda: Agenda,
+    session: Partition,
+    link: Option<Link>,
+    asked: Option<Asked>,
+    /// Requests that the root part has, by the names that it knows.
+    tickets: BTreeMap<Ticket, wire::partition::Ticket>,
+    last_ticket: u64,
+    /// The key that the console of this connection has proved.
+    proved: Option<PublicKey>,
+    to_root: Vec<FromNetwork>,
+    ends: bool,
+}
+
+impl Caller {
+    pub(super) fn new(beginning: Beginning, log: Log) -> Result<Self, SetupError> {
+        let settings = Settings { agent: AGENT.to_owned(), run: beginning.run, observes: false };
+        let mut caller = Self {
+            log,
+            key: PrivateKey::from_pkcs8(beginning.key)?,
+            identity: beginning.identity,
+            consoles: Consoles::default(),
+            agenda: Agenda::default(),
+            session: Partition::new(settings),
+            link: None,
+            asked: None,
+            tickets: BTreeMap::new(),
+            last_ticket: 0,
+            proved: None,
+            to_root: Vec::new(),
+            ends: false,
+        };
+        caller.take_consoles(Duration::ZERO, beginning.consoles);
+        Ok(caller)
+    }
+
+    /// Does what is due; says when to come again.
+    pub(super) fn tick(&mut self, now: Duration) -> Next {
+        if self.link.is_none() && self.asked.is_none() && !self.ends {
+            match self.agenda.due(now) {
+                Some(Do::Call(address)) => self.call(now, address),
+                Some(Do::Ask) => self.ask(now),
+                None => {}
+            }
+        }
+        self.input(now, Input::Tick);
+        let deadlines = [
+            self.session.deadline(),
+            self.link.as_ref().and_then(Link::deadline),
+            self.asked.as_ref().map(Asked::until),
+            self.agenda.deadline().filter(|_| self.link.is_none() && self.asked.is_none()),
+        ];
+        let to_root = std::mem::take(&mut self.to_root);
+        Next { to_root, deadline: deadlines.into_iter().flatten().min(), ends: self.ends }
+    }
+
+    /// What to wait for.
+    pub(super) fn sockets(&self) -> Vec<PollFd<'_>> {
+        let asked = self.asked.iter().map(|asked| PollFd::new(asked.as_fd(), PollFlags::POLLIN));
+        self.link.iter().flat_map(Link::sockets).chain(asked).collect()
+    }
+
+    /// Something of the network has changed: what failed before may work now.
+    pub(super) fn link_changed(&mut self, now: Duration) {
+        if self.link.is_none() {
+            self.agenda.start_over(now);
+        }
+    }
+
+    /// Looks what came from the network.
+    pub(super) fn look_at_sockets(&mut self, now: Duration) {
+        if let Some(link) = &mut self.link {
+            let heard = link.look(now);
+            self.hear_console(now, heard);
+        }
+        let Some(asked) = &self.asked else { return };
+        if let Some(address) = asked.answer(&self.trust(), &self.log) {
+            self.asked = None;
+            self.agenda.prefer(now, [address]);
+        } else if now >= asked.until() {
+            self.asked = None;
+            self.agenda.failed(now, random::jitter());
+        }
+    }
+
+    /// Takes what the root part says.
+    pub(super) fn hear_root(&mut self, now: Duration, message: FromRoot) {
+        match message {
+            // The first word was said already.
+            FromRoot::Begin(_) => {}
+            FromRoot::Consoles(consoles) => self.take_consoles(now, consoles),
+            FromRoot::Progressed { ticket, done, of, text } => {
+                if let Some(ticket) = self.tickets.get(&ticket).copied() {
+                    self.input(now, Input::Progressed { ticket, done, of, text });
+                }
+            }
+            FromRoot::Finished { ticket, answer } => {
+                if let Some(ticket) = self.tickets.remove(&ticket) {
+                    self.input(now, Input::Finished { ticket, answer: *answer });
+                }
+            }
+            FromRoot::Happened(event) => self.input(now, Input::Happened(event)),
+            FromRoot::Resumed { record, identity, console } => {
+                self.identity = identity;
+                self.input(now, Input::Resumed(record));
+                self.hang_up(now);
+                let addresses = console.map(|console| self.addresses_of(&console)).unwrap_or_default();
+                self.agenda.prefer(now, addresses);
+            }
+            FromRoot::Settled { hooks } => self.input(now, Input::Settled { hooks }),
+            FromRoot::End => self.ends = true,
+        }
+    }
+
+    fn take_consoles(&mut self, now: Duration, consoles: Consoles) {
+        let is_believed = self.link.is_none() || self.proved.is_none_or(|key| consoles.trusted.contains(&key));
+        self.agenda.replace(now, consoles.addresses.clone(), consoles.discover_on.is_some());
+        self.consoles = consoles;
+        if !is_believed {
+            self.log.notice("the console of this session is not trusted any more");
+            self.input(now, Input::Disconnected);
+            self.hang_up(now);
+        }
+    }
+
+    /// A link-local address of a contact is on the management network.
+    fn addresses_of(&self, contact: &ConsoleContact) -> Vec<ConsoleAddress> {
+        let interface = |ip| if is_link_local(ip) { self.consoles.discover_on.clone() } else { None };
+        let address = |ip| ConsoleAddress { ip, interface: interface(ip), port: contact.port };
+        contact.addresses.iter().map(|ip| address(*ip)).collect()
+    }
+
+    fn trust(&self) -> Trust {
+        if self.consoles.first_use && self.consoles.trusted.is_empty() {
+            return Trust::FirstUse;
+        }
+        Trust::Pinned(self.consoles.trusted.iter().copied().collect())
+    }
+
+    fn call(&mut self, now: Duration, address: ConsoleAddress) {
+        let text = address.to_string();
+        let called = self.channel().map_err(CallError::from).and_then(|channel| Ok(Link::call(now, address, channel)?));
+        match called {
+            Ok(link) => self.link = Some(link),
+            Err(error) => {
+                note(&self.log, format_args!("console {text}"), &error);
+                self.agenda.failed(now, random::jitter());
+            }
+        }
+    }
+
+    fn channel(&self) -> Result<Channel, TlsError> {
+        Ok(Channel::new(partition_connection(partition_config(&self.key, self.trust())?)?))
+    }
+
+    fn ask(&mut self, now: Duration) {
+        let Some(interface) = &self.consoles.discover_on else { return };
+        match Asked::ask(now, interface) {
+            Ok(asked) => self.asked = Some(asked),
+            Err(error) => {
+                note(&self.log, format_args!("ask for consoles on {interface}"), &error);
+                self.agenda.failed(now, random::jitter());
+            }
+        }
+    }
+
+    fn hear_console(&mut self, now: Duration, heard: Heard) {
+        if let Some(console) = heard.proved {
+            self.input(now, Input::Connected { console, identity: self.identity.clone() });
+            self.proved = Some(console);
+        }
+        for message in heard.messages {
+            self.input(now, Input::Received(decode::<FromConsole>(&message)));
+        }
+        if heard.beat {
+            self.input(now, Input::Heard);
+        }
+        if let Some(error) = heard.over {
+            if self.link.is_some() {
+                self.lost(now, &error);
+            }
+        }
+    }
+
+    /// The connection is over, and not by us.
+    fn lost(&mut self, now: Duration, error: &LinkError) {
+        let address = self.link.as_ref().map(|link| link.address().to_string()).unwrap_or_default();
+        note(&self.log, format_args!("console {address}"), error);
+        self.input(now, Input::Disconnected);
+        self.hang_up(now);
+    }
+
+    /// Closes the connection, if there is one, and sees to the next.
+    fn hang_up(&mut self, now: Duration) {
+        let Some(link) = self.link.take() else { return };
+        let why = format!("the session with {} is over", link.address());
+        link.close();
+        if self.proved.take().is_some() {
+            self.to_root.push(FromNetwork::Disconnected { why });
+        }
+        self.agenda.failed(now, random::jitter());
+    }
+
+    /// Hands something to the session, and does what it says.
+    fn input(&mut self, now: Duration, input: Input) {
+        for output in self.session.handle(now, input) {
+            if let Err(error) = self.perform(now, output) {
+                return self.lost(now, &error);
+            }
+        }
+    }
+
+    fn perform(&mut self, now: Duration, output: Output) -> Result<(), LinkError> {
+        match output {
+            Output::Send(message) => self.link.as_mut().map_or(Ok(()), |link| link.send(&message))?,
+            Output::Welcomed(welcome) => self.welcomed(&welcome)?,
+            Output::Beat => self.link.as_mut().map_or(Ok(()), Link::beat)?,
+            Output::Perform { ticket, request } => {
+                self.last_ticket += 1;
+                let name = Ticket(self.last_ticket);
+                self.tickets.insert(name, ticket);
+                self.to_root.push(FromNetwork::Perform { ticket: name, request: Box::new(request) });
+            }
+            Output::Stop(stopped) => {
+                let named = self.tickets.iter().find(|(_, ticket)| **ticket == stopped);
+                self.to_root.extend(named.map(|(name, _)| FromNetwork::Stop { ticket: *name }));
+            }
+            Output::Disconnect => self.hang_up(now),
+            Output::Note(note) => self.tell(&note),
+        }
+        Ok(())
+    }
+
+    fn welcomed(&mut self, welcome: &Welcome) -> Result<(), LinkError> {
+        let (Some(link), Some(key)) = (&mut self.link, self.proved) else { return Ok(()) };
+        link.welcomed(self.identity.id)?;
+        self.agenda.succeeded();
+        let address = link.address().clone();
+        if self.consoles.first_use && self.consoles.trusted.is_empty() {
+            let (name, addresses, port) = (welcome.console.clone(), vec![address.ip], address.port);
+            self.to_root.push(FromNetwork::FirstUse(ConsoleContact { name, key, addresses, port }));
+        }
+        self.to_root.push(FromNetwork::Connected(Session { console: welcome.console.clone(), key, address }));
+        Ok(())
+    }
+
+    fn tell(&self, note: &Note) {
+        let goodbye = |Goodbye { reason, text }: &Goodbye| format!("{reason:?}: {text}");
+        match note {
+            Note::Refused(id, refusal) => {
+                self.log.warning(format_args!("request {} is refused: {:?}: {}", id.0, refusal.reason, refusal.text));
+            }
+            Note::Ended(said) => self.log.info(format_args!("the session was ended here: {}", goodbye(said))),
+            Note::ConsoleLeft(said) => self.log.info(format_args!("the console left: {}", goodbye(said))),
+            Note::Unheard(id, _) => {
+                self.log.info(format_args!("nobody waits for the outcome of request {} any more", id.0));
+            }
+        }
+    }
+}
+
+/// Why a call did not even begin.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+enum CallError {
+    Tls(#[from] TlsError),
+    Link(#[from] LinkError),
+}

@@ -1,0 +1,171 @@
+//! What the network part may say when. The root part believes nothing that is not in this table.
+
+use wire::phase::{Kind as RequestKind, Permit, Phase, permit};
+
+use super::message::FromNetwork;
+
+/// How far the network part is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// It was started and has not said that it is confined.
+    Starting,
+    /// It is confined and serves.
+    Serving,
+    /// It was told to end.
+    Ending,
+}
+
+/// What it says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Confined,
+    Perform,
+    Stop,
+    Connected,
+    Disconnected,
+    FirstUse,
+}
+
+use Rule::{Always, AsSession, FirstUseOnly, Never};
+
+/// On what a permission depends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rule {
+    Never,
+    Always,
+    /// On what the partition is doing: the session's own table (`wire::phase`), asked again on this side.
+    AsSession,
+    /// On the configuration, and on nobody being trusted yet.
+    FirstUseOnly,
+}
+
+/// What is permitted: a row a kind of message, a column a stage.
+#[rustfmt::skip]
+const TABLE: [(Kind, [Rule; 3]); 6] = [
+    //                   starting serving       ending
+    (Kind::Confined,     [Always, Never,        Never]),
+    (Kind::Perform,      [Never,  AsSession,    Never]),
+    (Kind::Stop,         [Never,  Always,       Always]),
+    (Kind::Connected,    [Never,  Always,       Always]),
+    (Kind::Disconnected, [Never,  Always,       Always]),
+    (Kind::FirstUse,     [Never,  FirstUseOnly, Never]),
+];
+
+/// How a message is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Judgement {
+    /// It is permitted.
+    Taken,
+    /// It is a request that can be refused: a console may have asked too early.
+    Refused(Permit),
+    /// It should not have been said: the network part is broken or taken over, and is ended.
+    Outrageous,
+}
+
+/// What the judgement depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Circumstances {
+    pub(crate) stage: Stage,
+    /// What the partition is doing.
+    pub(crate) phase: Phase,
+    /// The configuration allows first use, and nobody is trusted.
+    pub(crate) first_use: bool,
+}
+
+/// Judges a message.
+pub(crate) fn judge(message: &FromNetwork, circumstances: Circumstances) -> Judgement {
+    let kind = kind(message);
+    let row = TABLE.iter().find(|(of, _)| *of == kind).map(|(_, row)| row);
+    let rule = row.map_or(Never, |row| row[circumstances.stage as usize]);
+    match (rule, message) {
+        (Always, _) => Judgement::Taken,
+        (FirstUseOnly, _) if circumstances.first_use => Judgement::Taken,
+        (AsSession, FromNetwork::Perform { request, .. }) => {
+            match permit(RequestKind::of(request), circumstances.phase) {
+                Permit::Yes => Judgement::Taken,
+                refused => Judgement::Refused(refused),
+            }
+        }
+        _ => Judgement::Outrageous,
+    }
+}
+
+fn kind(message: &FromNetwork) -> Kind {
+    match message {
+        FromNetwork::Confined(_) => Kind::Confined,
+        FromNetwork::Perform { .. } => Kind::Perform,
+        FromNetwork::Stop { .. } => Kind::Stop,
+        FromNetwork::Connected(_) => Kind::Connected,
+        FromNetwork::Disconnected { .. } => Kind::Disconnected,
+        FromNetwork::FirstUse(_) => Kind::FirstUse,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wire::key::PublicKey;
+    use wire::message::Request;
+    use wire::message::migration::{ConsoleContact, Suspend};
+    use wire::phase::PHASES;
+
+    use super::super::message::{Confinement, Landlock, Session, Ticket};
+    use super::*;
+
+    const STAGES: [Stage; 3] = [Stage::Starting, Stage::Serving, Stage::Ending];
+
+    fn perform(request: Request) -> FromNetwork {
+        FromNetwork::Perform { ticket: Ticket(1), request: Box::new(request) }
+    }
+
+    fn messages() -> Vec<FromNetwork> {
+        let key = PublicKey::from_bytes([1; 32]);
+        let contact = ConsoleContact { name: "x".into(), key, addresses: vec![], port: 657 };
+        let address = "10.0.0.1".parse().unwrap();
+        let confinement = Confinement { unprivileged: true, no_new_privileges: true, landlock: Landlock::Full };
+        vec![
+            FromNetwork::Confined(confinement),
+            perform(Request::Inventory {}),
+            FromNetwork::Stop { ticket: Ticket(1) },
+            FromNetwork::Connected(Session { console: "x".into(), key, address }),
+            FromNetwork::Disconnected { why: "x".into() },
+            FromNetwork::FirstUse(contact),
+        ]
+    }
+
+    fn judged(message: &FromNetwork, stage: Stage, first_use: bool) -> Judgement {
+        judge(message, Circumstances { stage, phase: Phase::Ready, first_use })
+    }
+
+    #[test]
+    fn every_kind_in_every_stage() {
+        use Judgement::{Outrageous, Taken};
+        let expected = [
+            [Taken, Outrageous, Outrageous],
+            [Outrageous, Taken, Outrageous],
+            [Outrageous, Taken, Taken],
+            [Outrageous, Taken, Taken],
+            [Outrageous, Taken, Taken],
+            [Outrageous, Taken, Outrageous],
+        ];
+        for (message, expected) in messages().iter().zip(expected) {
+            assert_eq!(STAGES.map(|stage| judged(message, stage, true)), expected, "{message:?}");
+        }
+        let [.., first_use] = messages().try_into().unwrap_or_else(|_| [const { FromNetwork::Disconnected { why: String::new() } }; 6]);
+        assert_eq!(judged(&first_use, Stage::Serving, false), Outrageous);
+    }
+
+    #[test]
+    fn a_request_is_judged_by_the_sessions_table_on_this_side_too() {
+        let suspend =
+            perform(Request::MigrationSuspend(Suspend { migration: wire::hex::MigrationId(1), stream: wire::hex::StreamId(2) }));
+        for phase in PHASES {
+            let circumstances = Circumstances { stage: Stage::Serving, phase, first_use: false };
+            let expected = match permit(RequestKind::Suspend, phase) {
+                Permit::Yes => Judgement::Taken,
+                refused => Judgement::Refused(refused),
+            };
+            assert_eq!(judge(&suspend, circumstances), expected);
+            assert_eq!(expected == Judgement::Taken, phase == Phase::Prepared);
+        }
+    }
+}

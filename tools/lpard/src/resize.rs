@@ -1,0 +1,153 @@
+//! A change of what the partition has, from a console's words to the engine's and back.
+//!
+//! ```text
+//! wire::Resize -> translate -> dlpar::Request -> lock -> leftover mended -> plan -> hooks -> act -> report -> ResizeOutcome
+//! ```
+
+mod report;
+mod translate;
+
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use sysroot::Sysroot;
+use wire::message::dlpar::{Cause, Resize, ResizeOutcome, Verdict};
+
+use crate::dlpar::act::{Progress, Watch, act};
+use crate::dlpar::journal::{OnDisk, Recovery, leftover, recover};
+use crate::dlpar::kernel::{Kernel as _, Live};
+use crate::dlpar::lock;
+use crate::dlpar::plan::{Plan, plan};
+use crate::dlpar::request::{Request, Terms};
+use crate::hooks::{Fact, Occasion, Point, Runner};
+use crate::log::{Chain, Log};
+
+use report::{Ask, short};
+
+/// Whoever asks hears of every step.
+pub(crate) type Heard<'a> = &'a mut dyn FnMut(Step);
+
+/// How far it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Step {
+    pub(crate) done: u32,
+    pub(crate) of: u32,
+    pub(crate) text: String,
+}
+
+/// Does what is asked, or says why not.
+pub(crate) fn resize(hooks: &Runner<'_>, asked: &Resize, heard: Heard<'_>) -> ResizeOutcome {
+    let ask = Ask::of(&asked.change);
+    let request = match translate::request(&asked.change) {
+        Ok(request) => request,
+        Err(reason) => return ask.refused(short(Cause::Incapable, reason)),
+    };
+    let sysroot = hooks.sysroot;
+    let began = Instant::now();
+    let deadline = Duration::from_millis(asked.deadline_ms);
+    let terms = Terms { partial: asked.allow_partial };
+    if asked.dry_run {
+        return match planned(sysroot, &request, terms, &ask) {
+            Ok(plan) => report::planned(&ask, &plan),
+            Err(refused) => refused,
+        };
+    }
+    let _lock = match lock::take(sysroot, deadline, "lpard resize") {
+        Ok(guard) => guard,
+        Err(error) => return ask.refused(short(Cause::Locked, Chain(&error))),
+    };
+    mend(sysroot, hooks.log);
+    let plan = match planned(sysroot, &request, terms, &ask) {
+        Ok(plan) => plan,
+        Err(refused) => return refused,
+    };
+    let occasion = |point| occasion(point, &ask, &request);
+    let before = hooks.run(&occasion(Point::DlparPre), &[], deadline, &|| false, &mut |_| ());
+    if let Some(veto) = before.failure() {
+        return ask.refused(short(Cause::Hook, veto.sentence()));
+    }
+    let outcome = perform(sysroot, &plan, &|| began.elapsed() >= deadline, heard);
+    let answer = report::outcome(&ask, &outcome);
+    let after = occasion(Point::DlparPost).with(Fact::Outcome, report::word(answer.verdict));
+    // Its failures are in the log; what was done is done.
+    let _ = hooks.run(&after, &[], deadline, &|| false, &mut |_| ());
+    answer
+}
+
+fn planned(sysroot: &Sysroot, request: &Request, terms: Terms, ask: &Ask) -> Result<Plan, ResizeOutcome> {
+    let inventory = Live::new(sysroot)
+        .observe(request)
+        .map_err(|error| ask.refused(short(Cause::Kernel, format_args!("look at the partition: {}", Chain(&error)))))?;
+    plan(request, terms, &inventory).map_err(|refusal| ask.refused(report::refusal(&refusal)))
+}
+
+fn perform(
+    sysroot: &Sysroot,
+    plan: &Plan,
+    expired: &dyn Fn() -> bool,
+    heard: Heard<'_>,
+) -> crate::dlpar::outcome::Outcome {
+    let (mut done, of) = (0, plan.quota);
+    let mut progress = |progress: Progress<'_>| {
+        match &progress {
+            Progress::Done(step) => done += step.amount(),
+            Progress::Undone(step) => done = done.saturating_sub(step.amount()),
+            Progress::Begin(_) | Progress::Failed(..) => {}
+        }
+        heard(Step { done, of, text: report::progress(&progress) });
+    };
+    let mut watch = Watch { progress: &mut progress, expired };
+    act(plan, &mut Live::new(sysroot), &mut OnDisk::new(sysroot), &mut watch)
+}
+
+/// Puts in order what a killed engine left; at the agent's start, and under the lock before the next change. What cannot be
+/// put in order is reported; it does not keep the partition from being changed.
+pub(crate) fn mend(sysroot: &Sysroot, log: &Log) {
+    let left = match leftover(sysroot) {
+        Ok(Some(left)) => left,
+        Ok(None) => return,
+        Err(error) => return log.error(format_args!("read what an earlier change left: {}", Chain(&error))),
+    };
+    let mut watch = Watch { progress: &mut |_| (), expired: &|| false };
+    match recover(left, &mut Live::new(sysroot), &mut OnDisk::new(sysroot), &mut watch) {
+        Ok(recovery) => log.notice(mended(&recovery)),
+        Err(error) => log.error(format_args!("put in order what an earlier change left: {}", Chain(&error))),
+    }
+}
+
+fn mended(Recovery { request, kept, undone, stuck, unknown }: &Recovery) -> String {
+    let mut text = format!(
+        "'{request}' was not over when its engine ended: {} steps taken back, {} stay, {} cannot be taken back",
+        undone.len(),
+        kept.len(),
+        stuck.len()
+    );
+    if let Some(step) = unknown {
+        text.push_str(&format!(", and whether it came to '{step}' cannot be told"));
+    }
+    text
+}
+
+/// The same at the agent's start, under the lock; who holds it is changing the partition and mends by itself.
+pub(crate) fn mend_at_start(sysroot: &Sysroot, log: &Log) {
+    if let Ok(_lock) = lock::take(sysroot, Duration::ZERO, "lpard start") {
+        mend(sysroot, log);
+    }
+}
+
+fn occasion(point: Point, ask: &Ask, request: &Request) -> Occasion {
+    Occasion::new(point).with(Fact::Resource, ask.resource).with(Fact::Action, ask.action).with(Fact::Request, request)
+}
+
+/// Whether everything that was asked is changed now.
+pub(crate) fn is_complete(outcome: &ResizeOutcome) -> bool {
+    matches!(outcome.verdict, Verdict::Complete | Verdict::Planned)
+}
+
+/// An errno as the session carries it.
+fn number(errno: Errno) -> i32 {
+    errno as i32
+}
+
+#[cfg(test)]
+mod tests;

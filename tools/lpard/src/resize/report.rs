@@ -1,0 +1,177 @@
+//! From the engine's account to the session's: asked, done, why not more.
+
+use std::fmt::Display;
+
+use wire::hex;
+use wire::message::dlpar::{
+    Cause, Change, CpuTarget, Direction, MemoryTarget, ResizeOutcome, Shortfall, SlotAction, Verdict,
+};
+
+use super::number;
+use crate::dlpar::act::Progress;
+use crate::dlpar::outcome::{self, Failure, Outcome};
+use crate::dlpar::plan::{Plan, Refusal};
+use crate::dlpar::step::Step;
+
+/// What was asked, as far as every answer says it again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ask {
+    units: u64,
+    /// For hooks.
+    pub(super) resource: &'static str,
+    /// For hooks.
+    pub(super) action: &'static str,
+}
+
+impl Ask {
+    pub(super) fn of(change: &Change) -> Self {
+        let (resource, action, units) = match change {
+            Change::Cpu { action, target } => ("cpu", direction(*action), cpu_units(target)),
+            Change::Memory { action, target } => ("memory", direction(*action), memory_units(target)),
+            Change::Slot { action, .. } => ("slot", slot(*action), 1),
+            Change::Phb { action, .. } => ("phb", slot(*action), 1),
+            Change::Entitlement { .. } => ("entitlement", "set", 1),
+        };
+        Self { units: units.into(), resource, action }
+    }
+
+    /// Nothing was done.
+    pub(super) fn refused(&self, shortfall: Shortfall) -> ResizeOutcome {
+        let (verdict, items) = (Verdict::Unchanged, Vec::new());
+        ResizeOutcome { verdict, asked: self.units, done: 0, items, shortfall: Some(shortfall) }
+    }
+}
+
+fn direction(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Add => "add",
+        Direction::Remove => "remove",
+    }
+}
+
+fn slot(action: SlotAction) -> &'static str {
+    match action {
+        SlotAction::Query => "query",
+        SlotAction::Add => "add",
+        SlotAction::Remove => "remove",
+        SlotAction::Replace => "replace",
+        SlotAction::Identify => "identify",
+    }
+}
+
+fn cpu_units(target: &CpuTarget) -> u32 {
+    if let CpuTarget::Count(count) = target { count.get() } else { 1 }
+}
+
+fn memory_units(target: &MemoryTarget) -> u32 {
+    match target {
+        MemoryTarget::Count(count) | MemoryTarget::IndexedCount { count, .. } => count.get(),
+        MemoryTarget::Index(_) => 1,
+    }
+}
+
+/// A reason without numbers.
+pub(super) fn short(cause: Cause, text: impl Display) -> Shortfall {
+    Shortfall { cause, text: text.to_string(), errno: None, firmware: None, index: None }
+}
+
+/// Why nothing can be planned.
+pub(super) fn refusal(refusal: &Refusal) -> Shortfall {
+    let cause = match refusal {
+        Refusal::Unsupported(_) | Refusal::NothingListed(_) | Refusal::NoParameter(_) => Cause::Incapable,
+        Refusal::Unknown { .. } | Refusal::Absent { .. } => Cause::Absent,
+        Refusal::Present { .. } => Cause::AlreadyDone,
+        Refusal::Reserved(_) | Refusal::LastProcessor => Cause::InUse,
+        Refusal::NotEnough { .. } | Refusal::OutOfRange { .. } => Cause::TooFew,
+    };
+    short(cause, refusal)
+}
+
+/// A dry run.
+pub(super) fn planned(ask: &Ask, plan: &Plan) -> ResizeOutcome {
+    ResizeOutcome {
+        verdict: Verdict::Planned,
+        asked: ask.units,
+        done: 0,
+        items: plan.attempts.iter().map(ToString::to_string).collect(),
+        shortfall: plan.limit.as_ref().map(refusal),
+    }
+}
+
+/// What came of it.
+pub(super) fn outcome(ask: &Ask, outcome: &Outcome) -> ResizeOutcome {
+    let done = outcome.amount();
+    let verdict = match (outcome.is_complete(), outcome.stuck.is_empty(), done) {
+        (true, ..) => Verdict::Complete,
+        (false, false, _) => Verdict::Stuck,
+        (false, true, 0) => Verdict::Unchanged,
+        (false, true, _) => Verdict::Partial,
+    };
+    ResizeOutcome {
+        verdict,
+        asked: ask.units,
+        done: done.into(),
+        items: outcome.done.iter().map(item).collect(),
+        shortfall: outcome.shortfall.as_ref().map(|why| shortfall(why, outcome)),
+    }
+}
+
+fn shortfall(why: &outcome::Shortfall, outcome: &Outcome) -> Shortfall {
+    match why {
+        outcome::Shortfall::Limit(limit) => refusal(limit),
+        outcome::Shortfall::Deadline => short(Cause::Deadline, with_failures(why, outcome)),
+        outcome::Shortfall::Journal(_) => short(Cause::Kernel, why),
+        outcome::Shortfall::Refused => Shortfall {
+            errno: outcome.failed.last().map(|failure| number(failure.error.errno)),
+            index: outcome.failed.last().and_then(|failure| index(&failure.step)),
+            ..short(Cause::Kernel, with_failures(why, outcome))
+        },
+    }
+}
+
+/// The reason, and the last refusal of the kernel for those who want to do something about it.
+fn with_failures(why: &outcome::Shortfall, outcome: &Outcome) -> String {
+    match outcome.failed.as_slice() {
+        [] => why.to_string(),
+        [.., last] => format!("{why}: {last}"),
+    }
+}
+
+/// Firmware's name of what changed, where the step has one.
+fn item(step: &Step) -> String {
+    match step {
+        Step::Cpu { name, .. } => name.clone(),
+        Step::Block { index, .. } => index.to_string(),
+        other => other.to_string(),
+    }
+}
+
+fn index(step: &Step) -> Option<hex::DrcIndex> {
+    match step {
+        Step::Cpu { index, .. } | Step::Block { index, .. } | Step::Run { first: index, .. } => {
+            Some(hex::DrcIndex(index.0))
+        }
+        Step::Blocks { .. } | Step::Parameter { .. } => None,
+    }
+}
+
+/// How far it is, in words.
+pub(super) fn progress(progress: &Progress<'_>) -> String {
+    match progress {
+        Progress::Begin(step) => step.to_string(),
+        Progress::Done(step) => format!("{step}: done"),
+        Progress::Failed(step, error) => Failure { step: (*step).clone(), error: (*error).clone() }.to_string(),
+        Progress::Undone(step) => format!("{step}: taken back"),
+    }
+}
+
+/// A verdict for hooks.
+pub(super) fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Complete => "complete",
+        Verdict::Partial => "partial",
+        Verdict::Unchanged => "unchanged",
+        Verdict::Stuck => "stuck",
+        Verdict::Planned => "planned",
+    }
+}
