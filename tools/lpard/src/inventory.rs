@@ -1,13 +1,10 @@
 //! All that a console shows of a partition, from what the machine shows.
 
-use std::time::Duration;
-
-use platform::cpu;
 use platform::drc::Connector;
 use platform::memory::{self, Blocks};
 use platform::observation::{Observation, observe};
 use platform::os::OperatingSystem;
-use platform::slot;
+use platform::{cpu, dcaps, slot};
 use sysroot::Sysroot;
 use wire::hex::{Capabilities, DrcIndex};
 use wire::message::inventory::{self as told, Health, HealthState, Inventory, Processors, Slot, SlotKind};
@@ -33,6 +30,7 @@ pub(crate) fn read(sysroot: &Sysroot, known: &Known) -> Inventory {
     let blocks = keep(&mut findings, "memory blocks", memory::blocks(sysroot)).flatten();
     let slots = keep(&mut findings, "slots", slots(sysroot)).unwrap_or_default();
     findings.extend(observation.gaps.iter().map(|gap| format!("{} cannot be read: {}", gap.part, gap.why)));
+    let words = dcaps::compute(&observation.capabilities);
     let present = cores.iter().filter(|core| core.present.is_some()).count();
     Inventory {
         identity: identity::of(&observation.identity.clone().unwrap_or_default()),
@@ -42,10 +40,10 @@ pub(crate) fn read(sysroot: &Sysroot, known: &Known) -> Inventory {
         processors: processors(&observation, present),
         memory: memory(&observation, blocks.as_ref()),
         slots,
-        dlpar_capabilities: Capabilities(observation.words.dcaps),
-        command_capabilities: observation.words.cmdcaps.map(Capabilities),
-        pinned_memory_mib: observation.words.pinned_memory_mib,
-        uptime_ms: millis(observation.uptime.unwrap_or_default()),
+        dlpar_capabilities: Capabilities(words.dcaps),
+        command_capabilities: words.cmdcaps.map(Capabilities),
+        pinned_memory_mib: words.pinned_memory_mib,
+        uptime_ms: observation.uptime_s.unwrap_or_default().saturating_mul(1000),
         last_migration: known.last_migration.clone(),
         health: health(findings),
     }
@@ -109,8 +107,4 @@ fn last_part(path: &str) -> String {
 
 fn health(findings: Vec<String>) -> Health {
     Health { state: if findings.is_empty() { HealthState::Ok } else { HealthState::Warning }, findings }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

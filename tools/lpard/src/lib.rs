@@ -6,11 +6,15 @@ pub mod cli;
 pub mod dlpar;
 
 mod accounts;
+mod agent;
 mod boot_id;
 mod config;
+mod control;
+mod firmware;
 mod hooks;
 mod identity;
 mod inventory;
+mod kernel_log;
 mod log;
 mod migration;
 mod mode;
@@ -19,8 +23,10 @@ mod parts;
 mod processes;
 mod random;
 mod resize;
+mod root;
 mod service_manager;
 mod trust;
+mod worker;
 
 use std::path::Path;
 
@@ -40,6 +46,8 @@ enum Cause {
     #[error("open the machine")]
     Root(#[source] sysroot::Error),
     #[error(transparent)]
+    Serve(#[from] root::RootError),
+    #[error(transparent)]
     Network(#[from] network::NetworkError),
 }
 
@@ -52,6 +60,11 @@ pub fn check_config(root: &Path) -> Result<String, Error> {
         [] => "ok: no files, everything as built in\n".to_owned(),
         files => format!("ok: {}\n", files.join(", ")),
     })
+}
+
+/// Runs the part with the rights, on the machine at `root`, until a signal comes.
+pub fn serve(root: &Path) -> Result<(), Error> {
+    Ok(root::serve(root).map_err(Cause::Serve)?)
 }
 
 /// Runs the part that talks to consoles, until the other part ends.

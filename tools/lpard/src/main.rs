@@ -21,7 +21,8 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         Action::Help => say(HELP),
         Action::Version => say(concat!("lpard ", env!("CARGO_PKG_VERSION"), "\n")),
         Action::CheckConfig => say(&lpard::check_config(&cli.root)?),
-        Action::Serve | Action::ServeNetwork => Ok(()),
+        Action::Serve => Ok(lpard::serve(&cli.root)?),
+        Action::ServeNetwork => Ok(lpard::serve_network()?),
     }
 }
 

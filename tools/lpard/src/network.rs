@@ -16,6 +16,7 @@
 mod agenda;
 mod caller;
 mod discover;
+mod heartbeat_socket;
 mod link;
 mod link_watch;
 
@@ -32,7 +33,8 @@ use crate::parts::channel::{Channel, ChannelError};
 use crate::parts::confine::{ConfineError, confine, end_with};
 use crate::parts::message::{Beginning, FromNetwork, FromRoot, Landlock};
 
-use caller::{Caller, Next};
+use caller::Caller;
+use heartbeat_socket::HeartbeatSocket;
 use link_watch::LinkWatch;
 
 /// The root part says the first word at once.
@@ -47,6 +49,9 @@ pub(crate) enum NetworkError {
     /// The root part did not say what to do.
     #[error("the root part did not say what to do")]
     NoBeginning,
+    /// There is no socket for heartbeats.
+    #[error("open a socket for heartbeats")]
+    Heartbeats(#[source] io::Error),
     /// Some right could not be given up.
     #[error("give up all rights")]
     Confine(#[from] ConfineError),
@@ -69,13 +74,14 @@ pub(crate) fn serve() -> Result<(), NetworkError> {
     let beginning = first_word(&mut channel)?;
     // What is opened before the rights are gone stays open.
     let watch = LinkWatch::open();
+    let beats = HeartbeatSocket::open().map_err(NetworkError::Heartbeats)?;
     let confinement = confine(beginning.become_user, &console_ports(&beginning))?;
     end_with(beginning.parent)?;
     if !confinement.unprivileged || confinement.landlock != Landlock::Full {
         log.info(format_args!("the network part is held by: {confinement:?}"));
     }
     channel.send(&FromNetwork::Confined(confinement))?;
-    let caller = Caller::new(beginning, log)?;
+    let caller = Caller::new(beginning, beats, log)?;
     match serve_sockets(channel, caller, watch) {
         Err(NetworkError::Channel(ChannelError::Ended)) => Ok(()),
         ended => ended,

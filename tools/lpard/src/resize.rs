@@ -11,18 +11,20 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use sysroot::Sysroot;
-use wire::message::dlpar::{Cause, Resize, ResizeOutcome, Verdict};
+use wire::message::dlpar::{Cause, Resize, ResizeOutcome, Shortfall};
 
 use crate::dlpar::act::{Progress, Watch, act};
+use crate::dlpar::inventory::ObserveError;
 use crate::dlpar::journal::{OnDisk, Recovery, leftover, recover};
 use crate::dlpar::kernel::{Kernel as _, Live};
 use crate::dlpar::lock;
 use crate::dlpar::plan::{Plan, plan};
-use crate::dlpar::request::{Request, Terms};
+use crate::dlpar::request::{Change, PlaceChoice, PlaceKind, Request, Terms};
 use crate::hooks::{Fact, Occasion, Point, Runner};
 use crate::log::{Chain, Log};
 
 use report::{Ask, short};
+use translate::Task;
 
 /// Whoever asks hears of every step.
 pub(crate) type Heard<'a> = &'a mut dyn FnMut(Step);
@@ -38,11 +40,12 @@ pub(crate) struct Step {
 /// Does what is asked, or says why not.
 pub(crate) fn resize(hooks: &Runner<'_>, asked: &Resize, heard: Heard<'_>) -> ResizeOutcome {
     let ask = Ask::of(&asked.change);
-    let request = match translate::request(&asked.change) {
-        Ok(request) => request,
+    let sysroot = hooks.sysroot;
+    let request = match translate::task(&asked.change) {
+        Ok(Task::Change(request)) => request,
+        Ok(Task::Query(kind, which)) => return query(sysroot, &ask, kind, which),
         Err(reason) => return ask.refused(short(Cause::Incapable, reason)),
     };
-    let sysroot = hooks.sysroot;
     let began = Instant::now();
     let deadline = Duration::from_millis(asked.deadline_ms);
     let terms = Terms { partial: asked.allow_partial };
@@ -74,10 +77,22 @@ pub(crate) fn resize(hooks: &Runner<'_>, asked: &Resize, heard: Heard<'_>) -> Re
     answer
 }
 
+fn query(sysroot: &Sysroot, ask: &Ask, kind: PlaceKind, which: PlaceChoice) -> ResizeOutcome {
+    let request = Request::Place { change: Change::Remove, kind, which: which.clone() };
+    match Live::new(sysroot).observe(&request) {
+        Ok(inventory) => report::found(ask, inventory.places.iter().find(|place| which.means(place))),
+        Err(error) => ask.refused(blind(&error)),
+    }
+}
+
+fn blind(error: &ObserveError) -> Shortfall {
+    short(Cause::Kernel, format_args!("look at the partition: {}", Chain(error)))
+}
+
 fn planned(sysroot: &Sysroot, request: &Request, terms: Terms, ask: &Ask) -> Result<Plan, ResizeOutcome> {
     let inventory = Live::new(sysroot)
         .observe(request)
-        .map_err(|error| ask.refused(short(Cause::Kernel, format_args!("look at the partition: {}", Chain(&error)))))?;
+        .map_err(|error| ask.refused(blind(&error)))?;
     plan(request, terms, &inventory).map_err(|refusal| ask.refused(report::refusal(&refusal)))
 }
 
@@ -137,11 +152,6 @@ pub(crate) fn mend_at_start(sysroot: &Sysroot, log: &Log) {
 
 fn occasion(point: Point, ask: &Ask, request: &Request) -> Occasion {
     Occasion::new(point).with(Fact::Resource, ask.resource).with(Fact::Action, ask.action).with(Fact::Request, request)
-}
-
-/// Whether everything that was asked is changed now.
-pub(crate) fn is_complete(outcome: &ResizeOutcome) -> bool {
-    matches!(outcome.verdict, Verdict::Complete | Verdict::Planned)
 }
 
 /// An errno as the session carries it.

@@ -65,12 +65,6 @@ impl Trusted {
         Self { name, key, addresses, port, because }
     }
 
-    /// How the session calls it.
-    pub(crate) fn contact(&self) -> ConsoleContact {
-        let Self { name, key, addresses, port, .. } = self.clone();
-        ConsoleContact { name, key, addresses, port }
-    }
-
     fn path(&self) -> String {
         path(self.key)
     }

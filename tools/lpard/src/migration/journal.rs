@@ -63,6 +63,8 @@ pub(crate) enum JournalError {
 
 /// Writes a line down, so that it survives a crash.
 pub(crate) fn append(sysroot: &Sysroot, line: Line) -> Result<(), JournalError> {
+    #[cfg(test)]
+    super::tests::life::before_a_line();
     let opens = matches!(line, Line::Opened(_));
     let text = serde_json::to_string(&Written { boot: boot_id(sysroot), line })?;
     if opens {
@@ -71,6 +73,8 @@ pub(crate) fn append(sysroot: &Sysroot, line: Line) -> Result<(), JournalError> 
     } else {
         sysroot.append_journal_line(PATH, &text)?;
     }
+    #[cfg(test)]
+    super::tests::life::after_a_line();
     Ok(())
 }
 

@@ -51,7 +51,7 @@ pub(crate) struct Failure {
 }
 
 /// How a stage is to be performed.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Terms {
     /// All hooks of a point together have no longer.
     pub(crate) patience: Duration,

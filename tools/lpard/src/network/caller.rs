@@ -16,6 +16,7 @@ use wire::tls::{TlsError, Trust, partition_config, partition_connection};
 
 use super::agenda::{Agenda, Do};
 use super::discover::{Asked, is_link_local};
+use super::heartbeat_socket::HeartbeatSocket;
 use super::link::{Heard, Link, LinkError};
 use super::note;
 use crate::config::ConsoleAddress;
@@ -52,6 +53,7 @@ pub(super) struct Caller {
     agenda: Agenda,
     session: Partition,
     link: Option<Link>,
+    beats: HeartbeatSocket,
     asked: Option<Asked>,
     /// Requests that the root part has, by the names that it knows.
     tickets: BTreeMap<Ticket, wire::partition::Ticket>,
@@ -63,7 +65,7 @@ pub(super) struct Caller {
 }
 
 impl Caller {
-    pub(super) fn new(beginning: Beginning, log: Log) -> Result<Self, SetupError> {
+    pub(super) fn new(beginning: Beginning, beats: HeartbeatSocket, log: Log) -> Result<Self, SetupError> {
         let settings = Settings { agent: AGENT.to_owned(), run: beginning.run, observes: false };
         let mut caller = Self {
             log,
@@ -73,6 +75,7 @@ impl Caller {
             agenda: Agenda::default(),
             session: Partition::new(settings),
             link: None,
+            beats,
             asked: None,
             tickets: BTreeMap::new(),
             last_ticket: 0,
@@ -107,7 +110,9 @@ impl Caller {
     /// What to wait for.
     pub(super) fn sockets(&self) -> Vec<PollFd<'_>> {
         let asked = self.asked.iter().map(|asked| PollFd::new(asked.as_fd(), PollFlags::POLLIN));
-        self.link.iter().flat_map(Link::sockets).chain(asked).collect()
+        // Without a session nobody's heartbeats are of interest: a flood of them wakes nobody.
+        let beats = self.link.iter().map(|_| PollFd::new(self.beats.as_fd(), PollFlags::POLLIN));
+        self.link.iter().map(Link::socket).chain(beats).chain(asked).collect()
     }
 
     /// Something of the network has changed: what failed before may work now.
@@ -123,6 +128,7 @@ impl Caller {
             let heard = link.look(now);
             self.hear_console(now, heard);
         }
+        self.hear_beats(now);
         let Some(asked) = &self.asked else { return };
         if let Some(address) = asked.answer(&self.trust(), &self.log) {
             self.asked = None;
@@ -139,6 +145,7 @@ impl Caller {
             // The first word was said already.
             FromRoot::Begin(_) => {}
             FromRoot::Consoles(consoles) => self.take_consoles(now, consoles),
+            FromRoot::Identity(identity) => self.identity = identity,
             FromRoot::Progressed { ticket, done, of, text } => {
                 if let Some(ticket) = self.tickets.get(&ticket).copied() {
                     self.input(now, Input::Progressed { ticket, done, of, text });
@@ -222,13 +229,22 @@ impl Caller {
         for message in heard.messages {
             self.input(now, Input::Received(decode::<FromConsole>(&message)));
         }
-        if heard.beat {
-            self.input(now, Input::Heard);
-        }
         if let Some(error) = heard.over {
             if self.link.is_some() {
                 self.lost(now, &error);
             }
+        }
+    }
+
+    fn hear_beats(&mut self, now: Duration) {
+        let Some(link) = &mut self.link else { return };
+        let from = link.address().ip;
+        let mut heard = false;
+        while let Some(datagram) = self.beats.receive(from) {
+            heard |= link.is_beat(&datagram);
+        }
+        if heard {
+            self.input(now, Input::Heard);
         }
     }
 
@@ -264,7 +280,7 @@ impl Caller {
         match output {
             Output::Send(message) => self.link.as_mut().map_or(Ok(()), |link| link.send(&message))?,
             Output::Welcomed(welcome) => self.welcomed(&welcome)?,
-            Output::Beat => self.link.as_mut().map_or(Ok(()), Link::beat)?,
+            Output::Beat => self.link.as_mut().map_or(Ok(()), |link| link.beat(&self.beats))?,
             Output::Perform { ticket, request } => {
                 self.last_ticket += 1;
                 let name = Ticket(self.last_ticket);

@@ -1,7 +1,7 @@
 //! One connection to a console: TCP, TLS and heartbeats, from the call to the end.
 
 use std::io::{self, Read as _, Write as _};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, TcpStream, UdpSocket};
+use std::net::{IpAddr, SocketAddr, SocketAddrV6, TcpStream};
 use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::time::Duration;
 
@@ -10,11 +10,12 @@ use nix::net::if_::if_nametoindex;
 use nix::poll::{PollFd, PollFlags};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrStorage, connect, setsockopt, socket, sockopt};
 use wire::channel::{Channel, ChannelError};
-use wire::heartbeat::{DATAGRAM_BYTES, Exhausted, Heartbeats, Side};
+use wire::heartbeat::{Exhausted, Heartbeats, Side};
 use wire::key::PublicKey;
 use wire::limits::HANDSHAKE_DEADLINE;
 use wire::message::{EncodeError, FromPartition, encode};
 
+use super::heartbeat_socket::HeartbeatSocket;
 use crate::config::ConsoleAddress;
 
 /// What is read at once.
@@ -53,8 +54,6 @@ pub(super) struct Heard {
     pub(super) proved: Option<PublicKey>,
     /// Messages, in order.
     pub(super) messages: Vec<Vec<u8>>,
-    /// At least one heartbeat came.
-    pub(super) beat: bool,
     /// The connection is over; what came before still counts.
     pub(super) over: Option<LinkError>,
 }
@@ -69,7 +68,7 @@ pub(super) struct Link {
     channel: Channel,
     peer: Option<PublicKey>,
     handshake_until: Duration,
-    beats: Option<(UdpSocket, Heartbeats)>,
+    heartbeats: Option<Heartbeats>,
 }
 
 impl Link {
@@ -78,7 +77,7 @@ impl Link {
         let to = socket_address(&address).map_err(LinkError::Call)?;
         let stream = begin_to_connect(to).map_err(LinkError::Call)?;
         let handshake_until = now + HANDSHAKE_DEADLINE;
-        Ok(Self { address, to, stream, connected: false, channel, peer: None, handshake_until, beats: None })
+        Ok(Self { address, to, stream, connected: false, channel, peer: None, handshake_until, heartbeats: None })
     }
 
     pub(super) fn address(&self) -> &ConsoleAddress {
@@ -91,11 +90,10 @@ impl Link {
     }
 
     /// What to wait for.
-    pub(super) fn sockets(&self) -> Vec<PollFd<'_>> {
+    pub(super) fn socket(&self) -> PollFd<'_> {
         let wants_to_send = !self.connected || !self.channel.output().is_empty();
         let flags = if wants_to_send { PollFlags::POLLIN | PollFlags::POLLOUT } else { PollFlags::POLLIN };
-        let beats = self.beats.as_ref().map(|(socket, _)| PollFd::new(socket.as_fd(), PollFlags::POLLIN));
-        std::iter::once(PollFd::new(self.stream.as_fd(), flags)).chain(beats).collect()
+        PollFd::new(self.stream.as_fd(), flags)
     }
 
     /// Looks what came, and sends what waits.
@@ -117,7 +115,6 @@ impl Link {
         if self.peer.is_none() && now >= self.handshake_until {
             return Err(LinkError::NoAnswer);
         }
-        heard.beat = self.hear_beats();
         Ok(())
     }
 
@@ -180,28 +177,22 @@ impl Link {
     /// The console's messages may be longer from now on, and heartbeats begin.
     pub(super) fn welcomed(&mut self, partition: u32) -> Result<(), LinkError> {
         self.channel.greeting_accepted();
-        let heartbeats = Heartbeats::new(&self.channel.heartbeat_secret()?, Side::Partition, partition)?;
-        self.beats = Some((heartbeat_socket(self.to).map_err(LinkError::Broken)?, heartbeats));
+        self.heartbeats = Some(Heartbeats::new(&self.channel.heartbeat_secret()?, Side::Partition, partition)?);
         Ok(())
     }
 
     /// Sends a heartbeat. A network that does not take it is noticed by the silence that follows.
-    pub(super) fn beat(&mut self) -> Result<(), LinkError> {
-        if let Some((socket, heartbeats)) = &mut self.beats {
-            let _ = socket.send(&heartbeats.seal()?);
+    pub(super) fn beat(&mut self, socket: &HeartbeatSocket) -> Result<(), LinkError> {
+        if let Some(heartbeats) = &mut self.heartbeats {
+            socket.send(&heartbeats.seal()?, self.to);
         }
         Ok(())
     }
 
-    /// What is none of the console's heartbeats is passed over in silence: anybody can send a datagram.
-    fn hear_beats(&mut self) -> bool {
-        let Some((socket, heartbeats)) = &mut self.beats else { return false };
-        let mut datagram = [0; DATAGRAM_BYTES + 1];
-        let mut heard = false;
-        while let Ok(length) = socket.recv(&mut datagram) {
-            heard |= heartbeats.open(&datagram[..length]).is_ok();
-        }
-        heard
+    /// Whether a datagram is a heartbeat of this session's console. What is none is passed over in silence: anybody can
+    /// send a datagram.
+    pub(super) fn is_beat(&mut self, datagram: &[u8]) -> bool {
+        self.heartbeats.as_mut().is_some_and(|heartbeats| heartbeats.open(datagram).is_ok())
     }
 
     /// Says that nothing more comes, as far as the network takes it now.
@@ -229,13 +220,4 @@ fn begin_to_connect(to: SocketAddr) -> io::Result<TcpStream> {
         Ok(()) | Err(Errno::EINPROGRESS) => Ok(TcpStream::from(socket)),
         Err(error) => Err(error.into()),
     }
-}
-
-/// Connected, so that the kernel passes on only what comes from the console's address.
-fn heartbeat_socket(to: SocketAddr) -> io::Result<UdpSocket> {
-    let any: IpAddr = if to.is_ipv6() { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
-    let socket = UdpSocket::bind((any, 0))?;
-    socket.set_nonblocking(true)?;
-    socket.connect(to)?;
-    Ok(socket)
 }

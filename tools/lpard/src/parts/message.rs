@@ -86,6 +86,8 @@ pub(crate) enum FromRoot {
     Begin(Box<Beginning>),
     /// Other consoles are trusted, or are elsewhere.
     Consoles(Consoles),
+    /// The partition is somebody else now.
+    Identity(Identity),
     /// A request is a step further.
     Progressed {
         /// Which.

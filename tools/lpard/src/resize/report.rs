@@ -9,6 +9,7 @@ use wire::message::dlpar::{
 
 use super::number;
 use crate::dlpar::act::Progress;
+use crate::dlpar::inventory::Place;
 use crate::dlpar::outcome::{self, Failure, Outcome};
 use crate::dlpar::plan::{Plan, Refusal};
 use crate::dlpar::step::Step;
@@ -78,10 +79,12 @@ pub(super) fn short(cause: Cause, text: impl Display) -> Shortfall {
 /// Why nothing can be planned.
 pub(super) fn refusal(refusal: &Refusal) -> Shortfall {
     let cause = match refusal {
-        Refusal::Unsupported(_) | Refusal::NothingListed(_) | Refusal::NoParameter(_) => Cause::Incapable,
+        Refusal::Unsupported(_) | Refusal::NothingListed(_) | Refusal::NoParameter(_) | Refusal::NoFirmware => {
+            Cause::Incapable
+        }
         Refusal::Unknown { .. } | Refusal::Absent { .. } => Cause::Absent,
         Refusal::Present { .. } => Cause::AlreadyDone,
-        Refusal::Reserved(_) | Refusal::LastProcessor => Cause::InUse,
+        Refusal::Reserved(_) | Refusal::LastProcessor | Refusal::InUse { .. } => Cause::InUse,
         Refusal::NotEnough { .. } | Refusal::OutOfRange { .. } => Cause::TooFew,
     };
     short(cause, refusal)
@@ -95,6 +98,21 @@ pub(super) fn planned(ask: &Ask, plan: &Plan) -> ResizeOutcome {
         done: 0,
         items: plan.attempts.iter().map(ToString::to_string).collect(),
         shortfall: plan.limit.as_ref().map(refusal),
+    }
+}
+
+/// What is in a slot.
+pub(super) fn found(ask: &Ask, place: Option<&Place>) -> ResizeOutcome {
+    match place {
+        None => ask.refused(short(Cause::Absent, "there is no such place in this partition")),
+        Some(place) if !place.owned => ask.refused(short(Cause::Absent, "the partition does not have it")),
+        Some(Place { name, needed, .. }) => ResizeOutcome {
+            verdict: Verdict::Complete,
+            asked: ask.units,
+            done: 0,
+            items: std::iter::once(name.clone()).chain(needed.iter().map(ToString::to_string)).collect(),
+            shortfall: None,
+        },
     }
 }
 
@@ -140,18 +158,20 @@ fn with_failures(why: &outcome::Shortfall, outcome: &Outcome) -> String {
 /// Firmware's name of what changed, where the step has one.
 fn item(step: &Step) -> String {
     match step {
-        Step::Cpu { name, .. } => name.clone(),
-        Step::Block { index, .. } => index.to_string(),
+        Step::Cpu { name, .. } | Step::Place { name, .. } | Step::Device { name, .. } => name.clone(),
+        Step::Block { index, .. } | Step::Connector { index, .. } | Step::Node { index, .. } => index.to_string(),
         other => other.to_string(),
     }
 }
 
 fn index(step: &Step) -> Option<hex::DrcIndex> {
     match step {
-        Step::Cpu { index, .. } | Step::Block { index, .. } | Step::Run { first: index, .. } => {
-            Some(hex::DrcIndex(index.0))
-        }
-        Step::Blocks { .. } | Step::Parameter { .. } => None,
+        Step::Cpu { index, .. }
+        | Step::Block { index, .. }
+        | Step::Run { first: index, .. }
+        | Step::Connector { index, .. }
+        | Step::Node { index, .. } => Some(hex::DrcIndex(index.0)),
+        Step::Blocks { .. } | Step::Place { .. } | Step::Device { .. } | Step::Parameter { .. } => None,
     }
 }
 

@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use platform::drc::DrcIndex;
 use wire::hex;
 use wire::message::dlpar::{
-    Adjust, Change, CpuTarget, Direction, MemoryTarget, Pool, Quantity, Shortfall, SlotAction, SlotTarget,
+    Adjust, Change, CpuTarget, Direction, MemoryTarget, Pool, Quantity, Shortfall, SlotAction, SlotTarget, Verdict,
 };
 
 use super::*;
@@ -46,10 +46,12 @@ fn every_change_that_the_engine_has_is_translated_word_by_word() {
         ),
     ];
     for (change, expected) in cases {
-        assert_eq!(translate::request(&change), Ok(expected));
+        assert_eq!(translate::task(&change), Ok(Task::Change(expected)));
     }
-    let slot = Change::Slot { action: SlotAction::Remove, target: SlotTarget::Name("x".into()) };
-    assert!(translate::request(&slot).is_err());
+    let slot = |action| Change::Slot { action, target: SlotTarget::Name("x".into()) };
+    let which = PlaceChoice::Name("x".into());
+    assert_eq!(translate::task(&slot(SlotAction::Query)), Ok(Task::Query(PlaceKind::Slot, which)));
+    assert!(translate::task(&slot(SlotAction::Identify)).is_err());
 }
 
 fn step(name: &str) -> step::Step {

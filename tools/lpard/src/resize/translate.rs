@@ -1,21 +1,47 @@
 //! From the session's words to the engine's. Nothing is widened: what the engine does not have is refused.
 
 use platform::drc::DrcIndex;
-use wire::message::dlpar::{Adjust, Change, CpuTarget, Direction, MemoryTarget, Pool, Quantity};
+use wire::message::dlpar::{
+    Adjust, Change, CpuTarget, Direction, MemoryTarget, Pool, Quantity, SlotAction, SlotTarget,
+};
 
-use crate::dlpar::request::{self, CpuChoice, MemoryChoice, Parameter, Request, Target};
+use crate::dlpar::request::{self, CpuChoice, MemoryChoice, Parameter, PlaceChoice, PlaceKind, Request, Target};
 
-/// The engine's request.
-pub(super) fn request(change: &Change) -> Result<Request, &'static str> {
-    Ok(match change {
+/// What the engine is to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Task {
+    /// Change something.
+    Change(Request),
+    /// Look what is there: the inventory of this request.
+    Query(PlaceKind, PlaceChoice),
+}
+
+/// The engine's task.
+pub(super) fn task(change: &Change) -> Result<Task, &'static str> {
+    Ok(Task::Change(match change {
         Change::Cpu { action, target } => Request::Cpu { change: direction(*action), which: cpu(target) },
         Change::Memory { action, target } => Request::Memory { change: direction(*action), which: memory(target) },
         Change::Entitlement { of, quantity, adjust } => {
             Request::Parameter { parameter: parameter(*of, *quantity), target: target(adjust) }
         }
-        Change::Slot { .. } => return Err("adapters cannot be added or removed through the agent yet; use drmgr -c slot"),
-        Change::Phb { .. } => return Err("host bridges cannot be added or removed through the agent yet; use drmgr -c phb"),
-    })
+        Change::Slot { action, target } => return place(PlaceKind::Slot, *action, target),
+        Change::Phb { action, target } => return place(PlaceKind::Bridge, *action, target),
+    }))
+}
+
+fn place(kind: PlaceKind, action: SlotAction, target: &SlotTarget) -> Result<Task, &'static str> {
+    let which = match target {
+        SlotTarget::Index(index) => PlaceChoice::Index(DrcIndex(index.0)),
+        SlotTarget::Name(name) => PlaceChoice::Name(name.clone()),
+    };
+    let change = match action {
+        SlotAction::Query => return Ok(Task::Query(kind, which)),
+        SlotAction::Add => request::Change::Add,
+        SlotAction::Remove => request::Change::Remove,
+        SlotAction::Replace => return Err("an adapter is replaced by hand: remove it, and add the new one"),
+        SlotAction::Identify => return Err("the light of a slot cannot be switched from here; use drmgr -c pci -i"),
+    };
+    Ok(Task::Change(Request::Place { change, kind, which }))
 }
 
 fn direction(direction: Direction) -> request::Change {

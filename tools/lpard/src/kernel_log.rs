@@ -1,0 +1,63 @@
+//! The kernel's log, line by line: as it grows, and as it is.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom};
+use std::os::fd::{AsFd, BorrowedFd};
+
+use sysroot::Sysroot;
+
+const PATH: &str = "dev/kmsg";
+
+/// As much as the kernel ever gives at once (Linux, kernel/printk/printk.c, `PRINTK_MESSAGE_MAX`), and some more.
+const RECORD_BYTES: usize = 8 << 10;
+
+/// Lines that are read when all of it is read; the kernel's buffer has less than a megabyte of them.
+const ALL_LINES: usize = 20_000;
+
+/// The log from now on.
+#[derive(Debug)]
+pub(crate) struct KernelLog {
+    file: File,
+}
+
+impl KernelLog {
+    /// None where it cannot be read: then nobody notices a migration that was not asked for here.
+    pub(crate) fn follow(sysroot: &Sysroot) -> sysroot::Result<Self> {
+        let mut file = sysroot.open_stream(PATH)?;
+        // What is not the kernel's device has no end to seek to.
+        let _ = file.seek(SeekFrom::End(0));
+        Ok(Self { file })
+    }
+
+    /// The lines that came since the last call.
+    pub(crate) fn lines(&mut self) -> Vec<String> {
+        read_lines(&mut self.file, ALL_LINES)
+    }
+}
+
+impl AsFd for KernelLog {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
+/// All lines that the kernel still has, the oldest first.
+pub(crate) fn all_lines(sysroot: &Sysroot) -> Vec<String> {
+    sysroot.open_stream(PATH).map(|mut file| read_lines(&mut file, ALL_LINES)).unwrap_or_default()
+}
+
+/// One read gives one record, which may have further lines with details.
+fn read_lines(file: &mut File, limit: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut record = vec![0; RECORD_BYTES];
+    while lines.len() < limit {
+        match file.read(&mut record) {
+            Ok(0) => break,
+            Ok(length) => lines.extend(String::from_utf8_lossy(&record[..length]).lines().map(str::to_owned)),
+            // Some were overwritten before they were read (EPIPE): go on with the next.
+            Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::BrokenPipe) => {}
+            Err(_) => break,
+        }
+    }
+    lines
+}

@@ -1,0 +1,56 @@
+//! The socket of the heartbeats: UDP port 657, for all sessions of this agent.
+//!
+//! It is opened before the rights are given up, because a port below 1024 needs one. Where the port is taken (by RSCT) or
+//! not to be had, another one does: consoles that answer to where a heartbeat came from do not mind.
+
+use std::io;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6, UdpSocket};
+use std::os::fd::{AsFd, BorrowedFd};
+
+use wire::heartbeat::DATAGRAM_BYTES;
+
+use crate::config::PORT;
+
+/// The socket.
+#[derive(Debug)]
+pub(super) struct HeartbeatSocket {
+    socket: UdpSocket,
+}
+
+impl HeartbeatSocket {
+    /// Opens it; both kinds of addresses go through it.
+    pub(super) fn open() -> io::Result<Self> {
+        let socket = UdpSocket::bind((Ipv6Addr::UNSPECIFIED, PORT)).or_else(|_| UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)))?;
+        socket.set_nonblocking(true)?;
+        Ok(Self { socket })
+    }
+
+    /// Sends a datagram to the console at that address, at the port that it is called at.
+    pub(super) fn send(&self, datagram: &[u8], to: SocketAddr) {
+        let to = match to {
+            SocketAddr::V6(_) => to,
+            SocketAddr::V4(v4) => SocketAddrV6::new(v4.ip().to_ipv6_mapped(), v4.port(), 0, 0).into(),
+        };
+        // What is lost now is noticed by the silence that follows.
+        let _ = self.socket.send_to(datagram, to);
+    }
+
+    /// The next datagram that came from that host. Who can send from its address is not believed for it: the datagram
+    /// has to open.
+    pub(super) fn receive(&self, from: IpAddr) -> Option<Vec<u8>> {
+        // One more byte than a heartbeat has, so that a longer datagram is seen to be longer.
+        let mut datagram = [0; DATAGRAM_BYTES + 1];
+        while let Ok((length, sender)) = self.socket.recv_from(&mut datagram) {
+            if sender.ip().to_canonical() == from {
+                return Some(datagram[..length].to_vec());
+            }
+        }
+        None
+    }
+}
+
+impl AsFd for HeartbeatSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}

@@ -1,0 +1,385 @@
+//! The part with the rights: it reads and changes the machine, and decides what of what is asked is done.
+//!
+//! # Theory of operation
+//!
+//! ```text
+//! signals ------.                                  .--> worker (hooks, DLPAR, suspension)
+//! network part -|--> Input --> Agent --> Output ---|--> network part
+//! control ------|              (pure)              |--> control
+//! kernel log ---|                                  '--> log, hooks of events
+//! firmware -----'
+//! ```
+//!
+//! One thread waits for all of it, and does what takes no time; [`crate::worker`] does the rest. What is decided is decided in
+//! [`crate::agent`]; this file and those below it carry things to and fro. Nothing wakes it up but what happens, the watchdog,
+//! and the deadlines of the agent and the network part.
+
+mod answers;
+mod calls;
+mod consoles;
+mod network_part;
+mod outputs;
+
+use std::collections::BTreeSet;
+use std::os::fd::AsFd as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, poll};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use platform::mobility::{self, Progress};
+use sysroot::Sysroot;
+use wire::message::answer::{Refusal, RefusalReason};
+use wire::message::inventory::Machine;
+use wire::message::{Answer, Event};
+use wire::phase::Permit;
+
+use crate::agent::{Agent, Input, Origin};
+use crate::boot_id::boot_id;
+use crate::config::{Config, ConfigError};
+use crate::control::{ConnectionId, ControlError, Server};
+use crate::firmware::Firmware;
+use crate::kernel_log::{self, KernelLog};
+use crate::log::{Chain, Log};
+use crate::migration::{evidence, journal, mend};
+use crate::mode::{self, Mode, Reason, Surroundings};
+use crate::network::timeout;
+use crate::parts::message::{FromNetwork, FromRoot};
+use crate::service_manager::ServiceManager;
+use crate::trust::{self, TrustError, Trusted};
+use crate::worker::{Report, Worker};
+use crate::{identity, random, resize};
+
+use network_part::{Heard, NetworkPart};
+
+/// Why the root part ends, or does not start.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RootError {
+    #[error("open the machine")]
+    Root(#[source] sysroot::Error),
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    #[error("set up trust")]
+    Trust(#[from] TrustError),
+    #[error("start a thread")]
+    Thread(#[source] std::io::Error),
+    #[error("wait for what happens")]
+    Wait(#[source] Errno),
+}
+
+/// The part with all that it holds.
+#[derive(Debug)]
+struct Root {
+    root: PathBuf,
+    sysroot: Arc<Sysroot>,
+    config: Config,
+    log: Log,
+    manager: ServiceManager,
+    agent: Agent,
+    worker: Worker,
+    /// Events do not wait until a migration is over.
+    event_worker: Worker,
+    control: Server,
+    /// Clients that want to hear of each event.
+    followers: BTreeSet<ConnectionId>,
+    firmware: Firmware,
+    kernel_log: Option<KernelLog>,
+    network: NetworkPart,
+    mode: Mode,
+    reason: Reason,
+    trusted: Vec<Trusted>,
+    /// The system that the partition was on when it was last looked at.
+    machine: Option<Machine>,
+    began: Instant,
+}
+
+/// Serves until a signal comes.
+pub(crate) fn serve(root: &Path) -> Result<(), RootError> {
+    let signals = signals().map_err(RootError::Wait)?;
+    let mut part = Root::new(root)?;
+    part.put_in_order();
+    part.choose_mode();
+    part.manager.ready();
+    part.serve(&signals)
+}
+
+/// Signals become something to wait for. Threads that are started later leave them alone too.
+fn signals() -> nix::Result<SignalFd> {
+    let mut mask = SigSet::empty();
+    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
+        mask.add(signal);
+    }
+    mask.thread_block()?;
+    SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
+}
+
+impl Root {
+    fn new(root: &Path) -> Result<Self, RootError> {
+        let sysroot = Arc::new(Sysroot::at(root).map_err(RootError::Root)?);
+        let (config, _) = Config::read(&sysroot)?;
+        let log = Log::open(&sysroot).with_threshold(config.log_level);
+        // Made before anybody asks for it.
+        trust::own_key(&sysroot, &random::fill)?;
+        let worker = || Worker::start(Arc::clone(&sysroot), log.clone()).map_err(RootError::Thread);
+        let kernel_log = KernelLog::follow(&sysroot);
+        if let Err(error) = &kernel_log {
+            log.warning(format_args!("migrations of others are not noticed: {}", Chain(error)));
+        }
+        Ok(Self {
+            control: Server::listen(root, &sysroot)?,
+            worker: worker()?,
+            event_worker: worker()?,
+            firmware: Firmware::open(root, &sysroot, config.events.keep),
+            kernel_log: kernel_log.ok(),
+            trusted: trust::list(&sysroot, &log)?,
+            machine: current_machine(&sysroot),
+            root: root.to_owned(),
+            manager: ServiceManager::from_environment(),
+            agent: Agent::new(),
+            followers: BTreeSet::new(),
+            network: NetworkPart::default(),
+            mode: Mode::Observer,
+            reason: Reason::NoConsole,
+            began: Instant::now(),
+            sysroot,
+            config,
+            log,
+        })
+    }
+
+    /// What an agent before this one left behind is finished or taken back before anything new begins.
+    fn put_in_order(&mut self) {
+        resize::mend_at_start(&self.sysroot, &self.log);
+        let left = match journal::left(&self.sysroot) {
+            Ok(Some(left)) => left,
+            Ok(None) => return,
+            Err(error) => return self.log.error(Chain(&error)),
+        };
+        let lines = kernel_log::all_lines(&self.sysroot);
+        let before = left.journey.from.as_ref();
+        let moved = evidence::moved(before, self.machine.as_ref(), lines.iter().map(String::as_str));
+        let world = mend::World { rebooted: left.boot != boot_id(&self.sysroot), moved };
+        let mending = mend::mend(&left, world);
+        let what = if mending.moved { "is followed up" } else { "is taken back" };
+        self.log.notice(format_args!("a migration or check {what}: {}", mending.reason));
+        let outputs = self.agent.mend(left, mending);
+        self.perform(outputs);
+    }
+
+    /// Native or observer; asked again whenever something changes that it depends on.
+    fn choose_mode(&mut self) {
+        let rsct = mode::find_rsct(&self.sysroot).unwrap_or_default();
+        let has_console = !self.trusted.is_empty() || self.config.console.trust_on_first_use;
+        let (mode, reason) = mode::choose(self.config.mode, Surroundings { rsct, has_console });
+        if (mode, reason) != (self.mode, self.reason) || self.began.elapsed() < Duration::from_secs(1) {
+            self.log.notice(format_args!("mode {mode}: {reason}"));
+        }
+        (self.mode, self.reason) = (mode, reason);
+        self.network.want(mode == Mode::Native, self.now());
+        self.tell_status();
+    }
+
+    fn tell_status(&self) {
+        let session = match self.network.session() {
+            Some(session) => format!("session with {} at {}", session.console, session.address),
+            None if self.mode == Mode::Native => "no session".into(),
+            None => format!("{}", self.reason),
+        };
+        self.manager.status(&format!("{}: {session}", self.mode));
+    }
+
+    fn now(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    fn serve(&mut self, signals: &SignalFd) -> Result<(), RootError> {
+        let mut alive_at = self.manager.interval();
+        loop {
+            let now = self.now();
+            if alive_at.is_some_and(|at| now >= at) {
+                self.manager.alive();
+                alive_at = self.manager.interval().map(|interval| now + interval);
+            }
+            self.tick(now);
+            let ready = self.wait(signals, alive_at)?;
+            while let Ok(Some(signal)) = signals.read_signal() {
+                if i32::try_from(signal.ssi_signo) != Ok(Signal::SIGHUP as i32) {
+                    self.manager.stopping();
+                    self.network.tell(&FromRoot::End);
+                    return Ok(());
+                }
+                self.reload();
+            }
+            self.look(&ready);
+        }
+    }
+
+    fn tick(&mut self, now: Duration) {
+        let outputs = self.agent.handle(now, Input::Tick);
+        self.perform(outputs);
+        self.start_network_part(now);
+    }
+
+    fn wait(&self, signals: &SignalFd, alive_at: Option<Duration>) -> Result<Ready, RootError> {
+        let readable = |fd| PollFd::new(fd, PollFlags::POLLIN);
+        let mut sockets = vec![readable(signals.as_fd()), readable(self.worker.wake().as_fd())];
+        sockets.extend(self.network.socket().map(|(fd, sends)| {
+            PollFd::new(fd, if sends { PollFlags::POLLIN | PollFlags::POLLOUT } else { PollFlags::POLLIN })
+        }));
+        sockets.extend(self.control.sockets());
+        // Those that are looked at only when they are ready come last: reading them costs something.
+        let firmware = self.firmware.socket().map(readable);
+        let kernel_log = self.kernel_log.as_ref().map(|log| readable(log.as_fd()));
+        let (firmware_at, kernel_log_at) = (sockets.len(), sockets.len() + usize::from(firmware.is_some()));
+        let (has_firmware, has_kernel_log) = (firmware.is_some(), kernel_log.is_some());
+        sockets.extend(firmware);
+        sockets.extend(kernel_log);
+        let deadline = [self.agent.deadline(), self.network.deadline(), alive_at].into_iter().flatten().min();
+        match poll(&mut sockets, timeout(deadline.map(|deadline| deadline.saturating_sub(self.now())))) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(error) => return Err(RootError::Wait(error)),
+        }
+        let is_ready = |at: usize| sockets.get(at).is_some_and(|socket| socket.any().unwrap_or_default());
+        Ok(Ready {
+            firmware: has_firmware && is_ready(firmware_at),
+            kernel_log: has_kernel_log && is_ready(kernel_log_at),
+        })
+    }
+
+    /// Looks at everything that may have something to say.
+    fn look(&mut self, ready: &Ready) {
+        // Before the worker's reports: its own migration is not somebody else's.
+        if ready.kernel_log {
+            self.look_at_kernel_log();
+        }
+        for report in self.worker.reports() {
+            self.reported(report);
+        }
+        self.look_at_network_part();
+        self.look_at_control();
+        if ready.firmware {
+            self.look_at_firmware();
+        }
+    }
+
+    fn handle(&mut self, input: Input) {
+        let outputs = self.agent.handle(self.now(), input);
+        self.perform(outputs);
+    }
+
+    fn look_at_kernel_log(&mut self) {
+        let lines = self.kernel_log.as_mut().map(KernelLog::lines).unwrap_or_default();
+        if lines.is_empty() {
+            // What is at its end and still says that it is ready would wake us for ever.
+            self.kernel_log = None;
+            return;
+        }
+        for event in lines.iter().filter_map(|line| mobility::parse(line)) {
+            self.log.info(format_args!("kernel: {event}"));
+            if event.progress() == Some(Progress::Completed) {
+                let (from, to) = (self.machine.clone(), current_machine(&self.sysroot));
+                self.handle(Input::MovedByOthers { from, to });
+            }
+        }
+    }
+
+    fn reported(&mut self, report: Report) {
+        match report {
+            Report::Progress(origin, step) => self.progressed(origin, step),
+            Report::Moved(record) => self.handle(Input::Moved(record)),
+            Report::Performed(performed) => self.handle(Input::Performed(performed)),
+            Report::Answered(answer) => {
+                self.tell_if_resized(&answer);
+                self.handle(Input::Answered(answer));
+            }
+        }
+    }
+
+    fn look_at_network_part(&mut self) {
+        let first_use = self.config.console.trust_on_first_use && self.trusted.is_empty();
+        while let Some(heard) = self.network.hear(self.now(), self.agent.phase(), first_use, &self.log) {
+            match heard {
+                Heard::Message(message) => self.heard(message),
+                Heard::NotNow(FromNetwork::Perform { ticket, .. }, permit) => {
+                    let phase = self.agent.phase();
+                    let reason = if permit == Permit::Later { RefusalReason::Busy } else { RefusalReason::Phase };
+                    let refusal = Refusal { reason, text: format!("the partition is {phase}") };
+                    self.answer(Origin::Console(ticket), Answer::Refused(refusal));
+                }
+                Heard::NotNow(..) => {}
+                Heard::Lost => {
+                    self.handle(Input::NetworkLost);
+                    self.tell_status();
+                    return;
+                }
+            }
+        }
+    }
+
+    fn heard(&mut self, message: FromNetwork) {
+        match message {
+            FromNetwork::Confined(confinement) => {
+                self.log.info(format_args!("the network part is confined: {confinement:?}"));
+            }
+            FromNetwork::Perform { ticket, request } => self.handle(Input::Asked(Origin::Console(ticket), request)),
+            FromNetwork::Stop { ticket } => self.handle(Input::Stop(Origin::Console(ticket))),
+            FromNetwork::Connected(session) => {
+                self.log.notice(format_args!(
+                    "session with {} at {}, key {}",
+                    session.console,
+                    session.address,
+                    session.key.fingerprint()
+                ));
+                self.tell_status();
+            }
+            FromNetwork::Disconnected { why } => {
+                self.log.notice(why);
+                self.tell_status();
+            }
+            FromNetwork::FirstUse(contact) => {
+                let console = Trusted::handed_over(&contact, "it was the first one that answered".into());
+                self.log.notice(format_args!("{} is trusted: {}", console.name, console.because));
+                if let Err(error) = trust::add(&self.sysroot, &console, &self.log) {
+                    self.log.error(Chain(&error));
+                }
+                self.consoles_changed();
+            }
+        }
+    }
+
+    fn look_at_firmware(&mut self) {
+        for event in self.firmware.look(&self.root, &self.sysroot) {
+            self.log.note(&event.entry());
+            self.event_worker.run_hooks(event.occasion(), self.config.hooks.clone());
+            self.network.tell_surely(FromRoot::Happened(Event::Firmware(event.told())));
+            self.tell_followers(&event);
+        }
+    }
+
+    fn reload(&mut self) {
+        match Config::read(&self.sysroot) {
+            Ok((config, _)) => {
+                self.log = self.log.clone().with_threshold(config.log_level);
+                self.config = config;
+                self.log.notice("the configuration was read again");
+            }
+            Err(error) => self.log.error(format_args!("the configuration stays as it was: {}", Chain(&error))),
+        }
+        self.consoles_changed();
+    }
+}
+
+/// What is to be looked at besides what is cheap.
+struct Ready {
+    firmware: bool,
+    kernel_log: bool,
+}
+
+fn current_machine(sysroot: &Sysroot) -> Option<Machine> {
+    identity::machine(&identity::read(sysroot).ok()?)
+}

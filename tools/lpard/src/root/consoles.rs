@@ -1,0 +1,83 @@
+//! Whom the network part shall call, from the configuration, from what is trusted and from what the machine shows.
+
+use std::net::IpAddr;
+
+use platform::adapter::{Adapter, management_candidates};
+
+use crate::config::{ConsoleAddress, ConsoleSettings};
+use crate::parts::message::Consoles;
+use crate::trust::{Trusted, keys};
+
+/// The interface of the management network: the one that is configured, else the most likely one.
+pub(super) fn management_interface(settings: &ConsoleSettings, adapters: &[Adapter]) -> Option<String> {
+    let likely = || {
+        let candidates = management_candidates(adapters);
+        Some(candidates.first()?.adapter.interface.as_ref()?.name.clone())
+    };
+    settings.adapter.clone().or_else(likely)
+}
+
+/// Whom to call.
+pub(super) fn consoles(settings: &ConsoleSettings, trusted: &[Trusted], interface: Option<String>) -> Consoles {
+    let first_use = settings.trust_on_first_use && trusted.is_empty();
+    let mut addresses = settings.addresses.clone();
+    for console in trusted {
+        addresses.extend(console.addresses.iter().map(|ip| address(*ip, console.port, interface.as_deref())));
+    }
+    let mut seen = Vec::new();
+    addresses.retain(|address| !seen.contains(address) && { seen.push(address.clone()); true });
+    let somebody_to_believe = first_use || !trusted.is_empty();
+    Consoles {
+        trusted: keys(trusted).into_iter().collect(),
+        first_use,
+        addresses: if somebody_to_believe { addresses } else { Vec::new() },
+        discover_on: interface.filter(|_| settings.discover && somebody_to_believe),
+    }
+}
+
+fn address(ip: IpAddr, port: u16, interface: Option<&str>) -> ConsoleAddress {
+    let is_link_local = matches!(ip, IpAddr::V6(v6) if v6.is_unicast_link_local());
+    ConsoleAddress { ip, interface: interface.filter(|_| is_link_local).map(str::to_owned), port }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use wire::key::PublicKey;
+
+    use super::*;
+
+    fn console(byte: u8, addresses: &[&str]) -> Trusted {
+        let addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();
+        let key = PublicKey::from_bytes([byte; 32]);
+        Trusted { name: "x".into(), key, addresses, port: 657, because: "a test says so".into() }
+    }
+
+    fn shown(consoles: &Consoles) -> Vec<String> {
+        consoles.addresses.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn the_configured_come_first_and_nobody_is_called_twice() {
+        let addresses = vec!["[fe80::1%mgmt]:657".parse().unwrap()];
+        let settings = ConsoleSettings { addresses, ..ConsoleSettings::default() };
+        let trusted = [console(1, &["fe80::1"]), console(2, &["10.0.0.2", "fe80::2"])];
+        let found = consoles(&settings, &trusted, Some("mgmt".into()));
+        assert_eq!(shown(&found), ["[fe80::1%mgmt]:657", "10.0.0.2:657", "[fe80::2%mgmt]:657"]);
+        assert_eq!((found.discover_on.as_deref(), found.first_use, found.trusted.len()), (Some("mgmt"), false, 2));
+    }
+
+    #[test]
+    fn where_nobody_can_be_believed_nobody_is_called() {
+        let addresses = vec!["10.0.0.1".parse().unwrap()];
+        let mut settings = ConsoleSettings { addresses, ..ConsoleSettings::default() };
+        assert_eq!(consoles(&settings, &[], Some("mgmt".into())), Consoles::default());
+        settings.trust_on_first_use = true;
+        let found = consoles(&settings, &[], Some("mgmt".into()));
+        assert_eq!((shown(&found), found.first_use), (vec!["10.0.0.1:657".to_owned()], true));
+        settings.discover = false;
+        let found = consoles(&settings, &[console(1, &[])], Some("mgmt".into()));
+        assert_eq!((found.discover_on, found.first_use), (None, false), "there is somebody to believe now");
+    }
+}

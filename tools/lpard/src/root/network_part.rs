@@ -1,0 +1,184 @@
+//! The network part, as the root part sees it: started, heard, judged, ended, started again.
+
+use std::collections::VecDeque;
+use std::os::fd::BorrowedFd;
+use std::path::Path;
+use std::time::Duration;
+
+use wire::backoff::Backoff;
+
+use crate::log::{Chain, Log};
+use crate::parts::message::{Beginning, Confinement, FromNetwork, FromRoot, Session};
+use crate::parts::permission::{Circumstances, Judgement, Stage, judge};
+use crate::parts::start::Started;
+use crate::random;
+use wire::phase::{Permit, Phase};
+
+/// Events that wait for a network part; the session keeps as many.
+const PENDING: usize = 256;
+
+/// The network part.
+#[derive(Debug, Default)]
+pub(super) struct NetworkPart {
+    running: Option<Running>,
+    backoff: Backoff,
+    /// When to start one; none while there should be none, or is one.
+    start_at: Option<Duration>,
+    /// What consoles must hear, and nobody was there to take.
+    pending: VecDeque<FromRoot>,
+}
+
+#[derive(Debug)]
+struct Running {
+    started: Started,
+    stage: Stage,
+    confinement: Option<Confinement>,
+    session: Option<Session>,
+}
+
+/// What was heard.
+#[derive(Debug)]
+pub(super) enum Heard {
+    /// A message that is permitted.
+    Message(FromNetwork),
+    /// A request that is not.
+    NotNow(FromNetwork, Permit),
+    /// It has ended.
+    Lost,
+}
+
+impl NetworkPart {
+    /// There should be one from now on, or none.
+    pub(super) fn want(&mut self, wanted: bool, now: Duration) {
+        if !wanted {
+            *self = Self { pending: std::mem::take(&mut self.pending), ..Self::default() };
+        } else if self.running.is_none() && self.start_at.is_none() {
+            self.start_at = Some(now);
+        }
+    }
+
+    /// When to call [`start_if_due`](Self::start_if_due) again.
+    pub(super) fn deadline(&self) -> Option<Duration> {
+        self.start_at
+    }
+
+    /// Starts one, when it is time.
+    pub(super) fn start_if_due(
+        &mut self,
+        now: Duration,
+        root: &Path,
+        log: &Log,
+        beginning: impl FnOnce(&Started) -> Result<Beginning, String>,
+    ) {
+        if self.start_at.is_none_or(|at| now < at) {
+            return;
+        }
+        match start(root, beginning) {
+            Ok(started) => {
+                self.start_at = None;
+                let (confinement, session) = (None, None);
+                self.running = Some(Running { started, stage: Stage::Starting, confinement, session });
+            }
+            Err(error) => {
+                log.error(format_args!("start the network part: {error}"));
+                self.start_at = Some(now + self.backoff.after_failure(random::jitter()));
+            }
+        }
+    }
+
+    /// What to wait for, and whether something waits to be sent.
+    pub(super) fn socket(&self) -> Option<(BorrowedFd<'_>, bool)> {
+        use std::os::fd::AsFd as _;
+        let channel = &self.running.as_ref()?.started.channel;
+        Some((channel.as_fd(), channel.wants_to_send()))
+    }
+
+    /// The next thing that it says.
+    pub(super) fn hear(&mut self, now: Duration, phase: Phase, first_use: bool, log: &Log) -> Option<Heard> {
+        let running = self.running.as_mut()?;
+        let received = running.started.channel.flush().and_then(|()| running.started.channel.receive());
+        let message = match received {
+            Ok(Some(message)) => message,
+            Ok(None) => return None,
+            Err(error) => return Some(self.lost(now, &error, log)),
+        };
+        match judge(&message, Circumstances { stage: running.stage, phase, first_use }) {
+            Judgement::Taken => {
+                self.note(&message);
+                Some(Heard::Message(message))
+            }
+            Judgement::Refused(permit) => Some(Heard::NotNow(message, permit)),
+            Judgement::Outrageous => {
+                log.error(format_args!("the network part says what it must not say, and is ended: {message:?}"));
+                Some(self.end(now))
+            }
+        }
+    }
+
+    fn note(&mut self, message: &FromNetwork) {
+        let Some(running) = &mut self.running else { return };
+        match message {
+            FromNetwork::Confined(confinement) => {
+                running.stage = Stage::Serving;
+                running.confinement = Some(*confinement);
+                for message in self.pending.drain(..) {
+                    // What cannot be sent ends the part at the next look.
+                    let _ = running.started.channel.send(&message);
+                }
+            }
+            FromNetwork::Connected(session) => {
+                running.session = Some(session.clone());
+                self.backoff.reset();
+            }
+            FromNetwork::Disconnected { .. } => running.session = None,
+            FromNetwork::Perform { .. } | FromNetwork::Stop { .. } | FromNetwork::FirstUse(_) => {}
+        }
+    }
+
+    fn lost(&mut self, now: Duration, error: &dyn std::error::Error, log: &Log) -> Heard {
+        log.warning(format_args!("the network part is lost: {}", Chain(error)));
+        self.end(now)
+    }
+
+    fn end(&mut self, now: Duration) -> Heard {
+        self.running = None;
+        self.start_at = Some(now + self.backoff.after_failure(random::jitter()));
+        Heard::Lost
+    }
+
+    /// Tells it something that only matters to it.
+    pub(super) fn tell(&mut self, message: &FromRoot) {
+        if let Some(running) = self.running.as_mut().filter(|running| running.stage == Stage::Serving) {
+            // What cannot be sent ends the part at the next look.
+            let _ = running.started.channel.send(message);
+        }
+    }
+
+    /// Tells it something that consoles must hear, sooner or later.
+    pub(super) fn tell_surely(&mut self, message: FromRoot) {
+        if self.running.as_ref().is_some_and(|running| running.stage == Stage::Serving) {
+            return self.tell(&message);
+        }
+        if self.pending.len() >= PENDING {
+            self.pending.pop_front();
+        }
+        self.pending.push_back(message);
+    }
+
+    /// What holds it.
+    pub(super) fn confinement(&self) -> Option<Confinement> {
+        self.running.as_ref()?.confinement
+    }
+
+    /// With whom it has a session.
+    pub(super) fn session(&self) -> Option<&Session> {
+        self.running.as_ref()?.session.as_ref()
+    }
+}
+
+fn start(root: &Path, beginning: impl FnOnce(&Started) -> Result<Beginning, String>) -> Result<Started, String> {
+    let mut started = Started::new(root).map_err(|error| error.to_string())?;
+    let begin = FromRoot::Begin(Box::new(beginning(&started)?));
+    started.channel.send(&begin).map_err(|error| Chain(&error).to_string())?;
+    Ok(started)
+}

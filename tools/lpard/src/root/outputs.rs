@@ -1,0 +1,167 @@
+//! Does what the agent decided, as far as it takes no time.
+
+use std::time::Duration;
+
+use nix::unistd::{geteuid, getpid};
+use wire::message::answer::Failure;
+use wire::message::dlpar::Resize;
+use wire::message::migration::{MigrationRecord, NewIdentity};
+use wire::message::{Answer, Event};
+
+use super::{Root, answers, consoles, current_machine};
+use crate::accounts;
+use crate::agent::{Origin, Output};
+use crate::hooks::Runner;
+use crate::identity;
+use crate::inventory::{self, Known};
+use crate::log::{Chain, Entry, Level};
+use crate::migration::Journey;
+use crate::parts::message::{Beginning, FromRoot, UserNumbers};
+use crate::parts::start::Started;
+use crate::resize::{Step, resize};
+use crate::{random, trust};
+
+impl Root {
+    pub(super) fn perform(&mut self, outputs: Vec<Output>) {
+        for output in outputs {
+            match output {
+                Output::Work(job) => self.worker.begin(job, self.config.hooks.clone()),
+                Output::Stop => self.worker.stop(),
+                Output::Inventory(origin) => {
+                    let inventory = inventory::read(&self.sysroot, &self.known());
+                    self.answer(origin, Answer::Inventory(Box::new(inventory)));
+                }
+                Output::Plan(origin, asked) => self.plan(origin, &asked),
+                Output::TakeIdentity(origin, new) => self.take_identity(origin, &new),
+                Output::Answer(origin, answer) => self.answer(origin, answer),
+                Output::Resumed(record, journey) => self.resumed(record, *journey),
+                Output::Settled(hooks) => self.network.tell_surely(FromRoot::Settled { hooks }),
+                Output::ConsolesChanged => self.consoles_changed(),
+                Output::Migrated(record) => self.note_migration(&record),
+                Output::NotMigrated(why) => self.log.warning(format_args!("the partition did not migrate: {why}")),
+            }
+        }
+    }
+
+    pub(super) fn known(&self) -> Known {
+        Known { phase: self.agent.phase(), last_migration: self.agent.last_migration().cloned() }
+    }
+
+    /// A dry run changes nothing, and runs no hook.
+    fn plan(&mut self, origin: Origin, asked: &Resize) {
+        let hooks = Runner { sysroot: &self.sysroot, settings: &self.config.hooks, log: &self.log };
+        let outcome = resize(&hooks, asked, &mut |_| ());
+        self.answer(origin, Answer::Resize(outcome));
+    }
+
+    fn take_identity(&mut self, origin: Origin, new: &NewIdentity) {
+        let answer = match identity::take(&self.sysroot, new) {
+            Ok(()) => {
+                self.log.notice(format_args!("the partition is number {} of {} now", new.id, new.machine));
+                self.machine = current_machine(&self.sysroot);
+                self.network.tell(&FromRoot::Identity(inventory::greeting(&self.sysroot)));
+                Answer::Done {}
+            }
+            Err(error) => Answer::Failed(Failure { text: Chain(&error).to_string(), errno: None, firmware: None }),
+        };
+        self.answer(origin, answer);
+    }
+
+    pub(super) fn answer(&mut self, origin: Origin, answer: Answer) {
+        match origin {
+            Origin::Console(ticket) => self.network.tell(&FromRoot::Finished { ticket, answer: Box::new(answer) }),
+            Origin::Control(id) => self.control.answer(id, &answers::answer(answer), false),
+        }
+    }
+
+    pub(super) fn progressed(&mut self, origin: Origin, step: Step) {
+        match origin {
+            Origin::Console(ticket) => {
+                let Step { done, of, text } = step;
+                self.network.tell(&FromRoot::Progressed { ticket, done, of, text });
+            }
+            Origin::Control(id) => self.control.answer(id, &Ok(answers::progress(&step)), true),
+        }
+    }
+
+    fn resumed(&mut self, record: MigrationRecord, journey: Journey) {
+        let identity = inventory::greeting(&self.sysroot);
+        self.network.tell_surely(FromRoot::Resumed { record, identity, console: journey.console });
+        self.machine = current_machine(&self.sysroot);
+    }
+
+    fn note_migration(&self, record: &MigrationRecord) {
+        let MigrationRecord { migration, from, to, suspended_ms } = record;
+        let name = migration.map(|migration| migration.to_string()).unwrap_or_default();
+        let entry = Entry::new(
+            Level::Notice,
+            format_args!("the partition has moved from {from} to {to}; it stood still for {suspended_ms} ms"),
+        );
+        self.log.note(
+            &entry
+                .field("LPARD_MIGRATION", name)
+                .field("LPARD_FROM", from)
+                .field("LPARD_TO", to)
+                .field("LPARD_SUSPENDED_MS", suspended_ms),
+        );
+    }
+
+    /// Consoles want to know what the partition has, whoever changed it.
+    pub(super) fn tell_if_resized(&mut self, answer: &Answer) {
+        if !matches!(answer, Answer::Resize(outcome) if outcome.done > 0) {
+            return;
+        }
+        let now = inventory::read(&self.sysroot, &self.known());
+        self.network.tell_surely(FromRoot::Happened(Event::Resized {
+            virtual_processors: now.processors.virtual_processors,
+            memory_mib: now.memory.total_mib,
+        }));
+    }
+
+    /// Trusted consoles, the configuration or the machine have changed.
+    pub(super) fn consoles_changed(&mut self) {
+        match trust::list(&self.sysroot, &self.log) {
+            Ok(trusted) => self.trusted = trusted,
+            Err(error) => self.log.error(Chain(&error)),
+        }
+        self.network.tell(&FromRoot::Consoles(self.consoles()));
+        self.choose_mode();
+    }
+
+    fn consoles(&self) -> crate::parts::message::Consoles {
+        let adapters = platform::adapter::read(&self.sysroot).unwrap_or_default();
+        let interface = consoles::management_interface(&self.config.console, &adapters);
+        consoles::consoles(&self.config.console, &self.trusted, interface)
+    }
+
+    pub(super) fn start_network_part(&mut self, now: Duration) {
+        let mut network = std::mem::take(&mut self.network);
+        network.start_if_due(now, &self.root, &self.log, |started| self.beginning(started));
+        self.network = network;
+    }
+
+    fn beginning(&self, started: &Started) -> Result<Beginning, String> {
+        let key = trust::own_key(&self.sysroot, &random::fill).map_err(|error| Chain(&error).to_string())?;
+        Ok(Beginning {
+            become_user: self.user_of(started)?,
+            key: key.as_pkcs8().to_vec(),
+            run: random::run().ok_or("the system gives no randomness")?,
+            identity: inventory::greeting(&self.sysroot),
+            consoles: self.consoles(),
+            parent: getpid().as_raw(),
+        })
+    }
+
+    /// Where systemd starts the network part it is somebody else already; who is not root cannot become anybody.
+    fn user_of(&self, started: &Started) -> Result<Option<UserNumbers>, String> {
+        if started.is_confined_by_systemd() || !geteuid().is_root() {
+            return Ok(None);
+        }
+        let name = &self.config.network.user;
+        let user = accounts::user(&self.sysroot, name).map_err(|error| Chain(&error).to_string())?;
+        let user = user.ok_or_else(|| {
+            format!("there is no user '{name}' (network.user); make it with systemd-sysusers, or name another one")
+        })?;
+        Ok(Some(UserNumbers { uid: user.uid, gid: user.gid }))
+    }
+}
