@@ -359,6 +359,7 @@ impl Agent {
 
     fn moved(&mut self, record: MigrationRecord, out: &mut Vec<Output>) {
         self.last_migration = Some(record.clone());
+        self.journey.suspended_ms = Some(record.suspended_ms);
         out.push(Output::Migrated(record.clone()));
         out.push(Output::Resumed(record, Box::new(self.journey.clone())));
     }

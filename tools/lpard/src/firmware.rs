@@ -131,7 +131,14 @@ impl Firmware {
                 self.source = source(root, sysroot);
                 Vec::new()
             }
-            Source::Kernel(log) => log.read(),
+            Source::Kernel(log) => {
+                let read = log.read();
+                if read.is_none() {
+                    // What is at its end says for ever that it is ready.
+                    self.source = Source::None;
+                }
+                read.unwrap_or_default()
+            }
             Source::Daemon(log) => log.read(sysroot),
         };
         for event in &reported {

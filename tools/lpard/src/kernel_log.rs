@@ -29,9 +29,10 @@ impl KernelLog {
         Ok(Self { file })
     }
 
-    /// The lines that came since the last call.
-    pub(crate) fn lines(&mut self) -> Vec<String> {
-        read_lines(&mut self.file, ALL_LINES)
+    /// The lines that came since the last call; none at the end of a file, which the kernel's device does not have.
+    pub(crate) fn lines(&mut self) -> Option<Vec<String>> {
+        let Read { lines, ended } = read_lines(&mut self.file);
+        (!ended || !lines.is_empty()).then_some(lines)
     }
 }
 
@@ -43,21 +44,27 @@ impl AsFd for KernelLog {
 
 /// All lines that the kernel still has, the oldest first.
 pub(crate) fn all_lines(sysroot: &Sysroot) -> Vec<String> {
-    sysroot.open_stream(PATH).map(|mut file| read_lines(&mut file, ALL_LINES)).unwrap_or_default()
+    sysroot.open_stream(PATH).map(|mut file| read_lines(&mut file).lines).unwrap_or_default()
+}
+
+struct Read {
+    lines: Vec<String>,
+    /// There is not only nothing now: there will be nothing.
+    ended: bool,
 }
 
 /// One read gives one record, which may have further lines with details.
-fn read_lines(file: &mut File, limit: usize) -> Vec<String> {
+fn read_lines(file: &mut File) -> Read {
     let mut lines = Vec::new();
     let mut record = vec![0; RECORD_BYTES];
-    while lines.len() < limit {
+    while lines.len() < ALL_LINES {
         match file.read(&mut record) {
-            Ok(0) => break,
+            Ok(0) => return Read { lines, ended: true },
             Ok(length) => lines.extend(String::from_utf8_lossy(&record[..length]).lines().map(str::to_owned)),
             // Some were overwritten before they were read (EPIPE): go on with the next.
             Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::BrokenPipe) => {}
             Err(_) => break,
         }
     }
-    lines
+    Read { lines, ended: false }
 }

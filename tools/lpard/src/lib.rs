@@ -1,6 +1,19 @@
-//! The agent in the partition.
+//! The agent in the partition: it resizes it, carries it through migrations, and keeps its console informed.
 //!
-//! So far: its configuration, and the engine that resizes the partition, which `drmgr` uses too.
+//! # Theory of operation
+//!
+//! ```text
+//!  observe                    decide (pure)              act                         report
+//!  ------------------------   ------------------------   -------------------------   --------------------------
+//!  root, network, control,    agent, migration (stages   worker, migration/perform,  wire's messages, varlink,
+//!  firmware, kernel_log       and mending), dlpar/plan,  dlpar/act, hooks, identity  log with fields, hooks
+//!                             agenda, permission
+//! ```
+//!
+//! Two processes ([`parts`]): one has the rights and believes little, the other talks to consoles and has no rights. What is
+//! begun is on the disk before it begins, so that the next agent finishes or takes back what this one did not live to end.
+//!
+//! The engine that resizes the partition, [`dlpar`], is a library for `drmgr` too.
 
 pub mod cli;
 pub mod dlpar;

@@ -99,9 +99,10 @@ pub(crate) enum Step {
     KeepConsole,
     /// Do not trust it any more.
     ForgetConsole,
-    /// Write the stream to the kernel. The partition stands still in it, and may run elsewhere after it.
+    /// Write the stream to the kernel. The partition stands still in it, and may run elsewhere after it; its neighbours are
+    /// told at once.
     Suspend,
-    /// Tell the neighbours on the management network that it is here now.
+    /// Tell the neighbours on the management network that the partition is here now, once more.
     Announce,
 }
 
@@ -118,6 +119,9 @@ pub(crate) struct Journey {
     pub(crate) console: Option<ConsoleContact>,
     /// What is to be written to the kernel.
     pub(crate) stream: Option<StreamId>,
+    /// How long the partition stood still, when it has moved.
+    #[serde(default)]
+    pub(crate) suspended_ms: Option<u64>,
 }
 
 impl Stage {
@@ -162,12 +166,9 @@ impl Stage {
             Self::Idle | Self::Checked | Self::Prepared => &[],
             Self::Checking => &[Step::Readiness, Step::Hooks(Point::Check)],
             Self::Preparing => &[Step::KeepConsole, Step::Hooks(Point::Prepare)],
-            Self::Suspending => &[
-                Step::Hooks(Point::BeforeSuspend),
-                Step::Suspend,
-                Step::Announce,
-                Step::Hooks(Point::AfterSuspend),
-            ],
+            Self::Suspending => {
+                &[Step::Hooks(Point::BeforeSuspend), Step::Suspend, Step::Hooks(Point::AfterSuspend)]
+            }
             Self::Resuming => &[Step::Hooks(Point::Post)],
             Self::Undoing { prepared: false } => &[Step::Hooks(Point::Undo)],
             Self::Undoing { prepared: true } => {

@@ -55,6 +55,9 @@ use crate::{identity, random, resize};
 
 use network_part::{Heard, NetworkPart};
 
+/// To say goodbye takes a moment, when somebody listens.
+const LEAVE_PATIENCE: Duration = Duration::from_secs(2);
+
 /// Why the root part ends, or does not start.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RootError {
@@ -90,8 +93,8 @@ struct Root {
     firmware: Firmware,
     kernel_log: Option<KernelLog>,
     network: NetworkPart,
-    mode: Mode,
-    reason: Reason,
+    /// Native or observer, and why; none before it was chosen.
+    mode: Option<(Mode, Reason)>,
     trusted: Vec<Trusted>,
     /// The system that the partition was on when it was last looked at.
     machine: Option<Machine>,
@@ -143,8 +146,7 @@ impl Root {
             agent: Agent::new(),
             followers: BTreeSet::new(),
             network: NetworkPart::default(),
-            mode: Mode::Observer,
-            reason: Reason::NoConsole,
+            mode: None,
             began: Instant::now(),
             sysroot,
             config,
@@ -176,21 +178,19 @@ impl Root {
         let rsct = mode::find_rsct(&self.sysroot).unwrap_or_default();
         let has_console = !self.trusted.is_empty() || self.config.console.trust_on_first_use;
         let (mode, reason) = mode::choose(self.config.mode, Surroundings { rsct, has_console });
-        if (mode, reason) != (self.mode, self.reason) || self.began.elapsed() < Duration::from_secs(1) {
+        if self.mode.replace((mode, reason)) != Some((mode, reason)) {
             self.log.notice(format_args!("mode {mode}: {reason}"));
         }
-        (self.mode, self.reason) = (mode, reason);
         self.network.want(mode == Mode::Native, self.now());
         self.tell_status();
     }
 
     fn tell_status(&self) {
-        let session = match self.network.session() {
-            Some(session) => format!("session with {} at {}", session.console, session.address),
-            None if self.mode == Mode::Native => "no session".into(),
-            None => format!("{}", self.reason),
-        };
-        self.manager.status(&format!("{}: {session}", self.mode));
+        let Some((mode, reason)) = self.mode else { return };
+        let session = self.network.session();
+        let session = session.map(|session| format!("session with {} at {}", session.console, session.address));
+        let without = || if mode == Mode::Native { "no session".to_owned() } else { reason.to_string() };
+        self.manager.status(&format!("{mode}: {}", session.unwrap_or_else(without)));
     }
 
     fn now(&self) -> Duration {
@@ -210,12 +210,25 @@ impl Root {
             while let Ok(Some(signal)) = signals.read_signal() {
                 if i32::try_from(signal.ssi_signo) != Ok(Signal::SIGHUP as i32) {
                     self.manager.stopping();
-                    self.network.tell(&FromRoot::End);
+                    self.take_leave();
                     return Ok(());
                 }
                 self.reload();
             }
             self.look(&ready);
+        }
+    }
+
+    /// The console hears that the agent stops, if it can hear at once. What the worker does, the journal tells the next agent.
+    fn take_leave(&mut self) {
+        self.network.take_leave();
+        let until = self.now() + LEAVE_PATIENCE;
+        while let Some((fd, _)) = self.network.socket() {
+            let left = until.saturating_sub(self.now());
+            if left.is_zero() || poll(&mut [PollFd::new(fd, PollFlags::POLLIN)], timeout(Some(left))).is_err() {
+                return;
+            }
+            while self.network.hear(self.now(), self.agent.phase(), false, &self.log).is_some() {}
         }
     }
 
@@ -273,12 +286,11 @@ impl Root {
     }
 
     fn look_at_kernel_log(&mut self) {
-        let lines = self.kernel_log.as_mut().map(KernelLog::lines).unwrap_or_default();
-        if lines.is_empty() {
-            // What is at its end and still says that it is ready would wake us for ever.
+        let Some(lines) = self.kernel_log.as_mut().and_then(KernelLog::lines) else {
+            // What is at its end says for ever that it is ready.
             self.kernel_log = None;
             return;
-        }
+        };
         for event in lines.iter().filter_map(|line| mobility::parse(line)) {
             self.log.info(format_args!("kernel: {event}"));
             if event.progress() == Some(Progress::Completed) {

@@ -4,7 +4,7 @@ use std::io::{self, Read as _, Write as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 
-use nix::poll::{PollFd, PollFlags};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde_json::{Value, json};
 
 use super::method::{Asked, Called, asked};
@@ -65,6 +65,9 @@ impl Connection {
 
     /// Reads what came; gives the next call for the agent.
     pub(super) fn hear(&mut self, group: &str) -> io::Result<Option<Called>> {
+        if self.waiting.is_some() && self.has_hung_up()? {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
         let mut piece = [0; 4096];
         while self.waiting.is_none() && !self.finished && self.unparsed.len() <= CALL_BYTES {
             match self.stream.read(&mut piece) {
@@ -76,6 +79,13 @@ impl Connection {
             }
         }
         self.next_call(group)
+    }
+
+    /// A client that waits for an answer is not read from, so its end has to be asked for.
+    fn has_hung_up(&self) -> io::Result<bool> {
+        let mut socket = [PollFd::new(self.stream.as_fd(), PollFlags::empty())];
+        poll(&mut socket, PollTimeout::ZERO)?;
+        Ok(socket[0].any().unwrap_or(true))
     }
 
     fn next_call(&mut self, group: &str) -> io::Result<Option<Called>> {

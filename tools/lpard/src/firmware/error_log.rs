@@ -29,14 +29,19 @@ impl ErrorLog {
         self.file.as_fd()
     }
 
-    /// All events that wait. What cannot be decoded is no event.
-    pub(super) fn read(&mut self) -> Vec<Reported> {
+    /// All events that wait; none at the end of a file, which the kernel's does not have. What cannot be decoded is no event.
+    pub(super) fn read(&mut self) -> Option<Vec<Reported>> {
         let mut reported = Vec::new();
         let mut record = [0; RECORD_BYTES];
-        while let Ok(length @ 1..) = self.file.read(&mut record) {
-            let decoded = decode_record(&record[..length]);
-            reported.extend(decoded.ok().map(|(number, event)| Reported::new(Some(number.into()), event)));
+        loop {
+            match self.file.read(&mut record) {
+                Ok(0) if reported.is_empty() => return None,
+                Ok(0) | Err(_) => return Some(reported),
+                Ok(length) => {
+                    let decoded = decode_record(&record[..length]);
+                    reported.extend(decoded.ok().map(|(number, event)| Reported::new(Some(number.into()), event)));
+                }
+            }
         }
-        reported
     }
 }

@@ -102,9 +102,6 @@ impl Performer<'_> {
             Err(failure) => return performed.failed(failure),
         };
         for step in stage.steps() {
-            if *step == Step::Announce && !performed.passed {
-                continue;
-            }
             let result = self.step(*step, journey, terms, &[], &mut performed);
             let Err(failure) = result else { continue };
             if step.ends_stage() {
@@ -154,7 +151,10 @@ impl Performer<'_> {
             Step::KeepConsole => self.keep_console(journey),
             Step::ForgetConsole => self.forget_console(journey),
             Step::Suspend => self.suspend(journey),
-            Step::Announce => self.announce(),
+            Step::Announce => {
+                self.announce();
+                Ok(())
+            }
         };
         self.note(Line::Ended { step, ok: result.is_ok() });
         result
@@ -238,21 +238,25 @@ impl Performer<'_> {
             from,
             suspended_ms: u64::try_from(after.saturating_sub(before).as_millis()).unwrap_or(u64::MAX),
         }));
+        // Before anything waits for a disk, which may be on its way too.
+        self.announce();
         Ok(())
     }
 
-    fn announce(&self) -> Result<(), Failure> {
+    /// Neighbours that were not told learn it from the first packet; so a failure is only noted.
+    fn announce(&self) {
         if !self.sysroot().is_live() {
-            return Ok(()); // a recorded machine has no neighbours
+            return; // a recorded machine has no neighbours
         }
-        let adapters = platform::adapter::read(self.sysroot())
-            .map_err(|error| Failure { text: Chain(&error).to_string(), errno: None })?;
+        let adapters = platform::adapter::read(self.sysroot()).unwrap_or_else(|error| {
+            self.log().warning(format_args!("tell the neighbours: {}", Chain(&error)));
+            Vec::new()
+        });
         for advertisement in announce::advertisements(&adapters) {
             if let Err(error) = announce::send(&advertisement) {
                 self.log().warning(format_args!("tell the neighbours on {}: {error}", advertisement.interface));
             }
         }
-        Ok(())
     }
 
     /// A line without which what follows must not begin.
@@ -314,6 +318,9 @@ fn occasion(point: Point, journey: &Journey, terms: &Terms, now: Option<&Machine
     let to = if point == Point::Post { now.or(journey.to.as_ref()) } else { journey.to.as_ref() };
     if let Some(to) = to {
         occasion = occasion.with(Fact::To, to);
+    }
+    if let Some(suspended_ms) = journey.suspended_ms {
+        occasion = occasion.with(Fact::SuspendedMs, suspended_ms);
     }
     match &terms.reason {
         Some(reason) => occasion.with(Fact::Reason, reason),

@@ -7,7 +7,7 @@ use nix::poll::{PollFd, PollFlags};
 use std::os::fd::AsFd as _;
 use wire::channel::Channel;
 use wire::key::{KeyError, PrivateKey, PublicKey};
-use wire::message::greeting::Welcome;
+use wire::message::greeting::{GoodbyeReason, Welcome};
 use wire::message::inventory::Identity;
 use wire::message::migration::ConsoleContact;
 use wire::message::{FromConsole, Goodbye, decode};
@@ -165,7 +165,11 @@ impl Caller {
                 self.agenda.prefer(now, addresses);
             }
             FromRoot::Settled { hooks } => self.input(now, Input::Settled { hooks }),
-            FromRoot::End => self.ends = true,
+            FromRoot::End => {
+                let goodbye = self.session.leave(GoodbyeReason::Leaving, "the agent stops");
+                self.perform_all(now, goodbye);
+                self.ends = true;
+            }
         }
     }
 
@@ -269,7 +273,12 @@ impl Caller {
 
     /// Hands something to the session, and does what it says.
     fn input(&mut self, now: Duration, input: Input) {
-        for output in self.session.handle(now, input) {
+        let outputs = self.session.handle(now, input);
+        self.perform_all(now, outputs);
+    }
+
+    fn perform_all(&mut self, now: Duration, outputs: Vec<Output>) {
+        for output in outputs {
             if let Err(error) = self.perform(now, output) {
                 return self.lost(now, &error);
             }

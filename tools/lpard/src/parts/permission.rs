@@ -150,8 +150,8 @@ mod tests {
         for (message, expected) in messages().iter().zip(expected) {
             assert_eq!(STAGES.map(|stage| judged(message, stage, true)), expected, "{message:?}");
         }
-        let [.., first_use] = messages().try_into().unwrap_or_else(|_| [const { FromNetwork::Disconnected { why: String::new() } }; 6]);
-        assert_eq!(judged(&first_use, Stage::Serving, false), Outrageous);
+        let first_use = messages().pop();
+        assert_eq!(first_use.map(|message| judged(&message, Stage::Serving, false)), Some(Outrageous));
     }
 
     #[test]

@@ -57,8 +57,8 @@ impl Root {
         });
         json!({
             "version": env!("CARGO_PKG_VERSION"),
-            "mode": self.mode,
-            "reason": self.reason.to_string(),
+            "mode": self.mode.map(|(mode, _)| mode),
+            "reason": self.mode.map(|(_, reason)| reason.to_string()),
             "phase": self.agent.phase(),
             "session": session,
             "network": self.network.confinement(),

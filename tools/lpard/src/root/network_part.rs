@@ -136,7 +136,9 @@ impl NetworkPart {
     }
 
     fn lost(&mut self, now: Duration, error: &dyn std::error::Error, log: &Log) -> Heard {
-        log.warning(format_args!("the network part is lost: {}", Chain(error)));
+        if self.running.as_ref().is_none_or(|running| running.stage != Stage::Ending) {
+            log.warning(format_args!("the network part is lost: {}", Chain(error)));
+        }
         self.end(now)
     }
 
@@ -144,6 +146,14 @@ impl NetworkPart {
         self.running = None;
         self.start_at = Some(now + self.backoff.after_failure(random::jitter()));
         Heard::Lost
+    }
+
+    /// Asks it to take leave of its console and end.
+    pub(super) fn take_leave(&mut self) {
+        self.tell(&FromRoot::End);
+        if let Some(running) = &mut self.running {
+            running.stage = Stage::Ending;
+        }
     }
 
     /// Tells it something that only matters to it.

@@ -1,0 +1,138 @@
+//! The control socket of the real agent.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod agent;
+
+use serde_json::{Value, json};
+use wire::key::PublicKey;
+
+use agent::control::Client;
+use agent::machine::{Machine, until};
+
+fn key(byte: u8) -> String {
+    PublicKey::from_bytes([byte; 32]).to_string()
+}
+
+#[test]
+fn the_service_describes_itself_and_what_it_knows() {
+    let machine = Machine::new();
+    let agent = machine.start();
+    let mut client = Client::connect(machine.root());
+    let info = client.ask("org.varlink.service.GetInfo", &json!({}));
+    assert_eq!(info["interfaces"], json!(["org.varlink.service", "org.lparkit.lpard"]));
+    let described =
+        client.ask("org.varlink.service.GetInterfaceDescription", &json!({ "interface": "org.lparkit.lpard" }));
+    assert!(described["description"].as_str().unwrap().contains("method Status()"));
+    let status = client.ask("Status", &json!({}));
+    assert_eq!((&status["mode"], &status["session"]), (&json!("observer"), &Value::Null));
+    assert!(status["reason"].as_str().unwrap().contains("lpar trust add"), "{status}");
+    let identity = client.ask("Identity", &json!({}));
+    assert_eq!(identity["inventory"]["identity"]["machine"]["serial"], json!("2166666"));
+    assert!(client.ask("DCaps", &json!({}))["dcaps"].as_str().unwrap().starts_with("0x"));
+    assert_eq!(client.ask("Events", &json!({})), json!({ "events": [] }));
+    assert_eq!(client.refused("Nonsense", &json!({})), "org.varlink.service.MethodNotFound");
+    assert_eq!(client.refused("Status", &json!({ "x": 1 })), "org.varlink.service.InvalidParameter");
+    agent.stop();
+}
+
+#[test]
+fn trust_is_added_listed_and_removed() {
+    let machine = Machine::new();
+    let agent = machine.start();
+    let mut client = Client::connect(machine.root());
+    let added = client.ask("TrustAdd", &json!({ "name": "hmc", "key": key(1), "addresses": ["fe80::1"] }));
+    assert_eq!(added, json!({ "added": true }));
+    assert_eq!(client.ask("Status", &json!({}))["mode"], json!("native"), "there is a console now");
+    let list = client.ask("TrustList", &json!({}));
+    assert_eq!((&list["consoles"][0]["name"], &list["consoles"][0]["port"]), (&json!("hmc"), &json!(657)));
+    assert!(list["own_key"].as_str().unwrap().starts_with("ed25519:"));
+    assert_eq!(client.refused("TrustRemove", &json!({ "console": "other" })), "org.lparkit.lpard.Failed");
+    let removed = client.ask("TrustRemove", &json!({ "console": "hmc" }));
+    assert_eq!(removed["removed"]["key"], json!(key(1)));
+    assert_eq!(client.ask("Status", &json!({}))["mode"], json!("observer"));
+    agent.stop();
+}
+
+#[test]
+fn a_check_runs_the_hooks_and_takes_it_back() {
+    let machine = Machine::new();
+    machine.hook("etc/lparkit/hooks.d/check/check-hook", 0, "a remark");
+    machine.hook("etc/lparkit/hooks.d/undo/undo-hook", 0, "");
+    let agent = machine.start();
+    let mut client = Client::connect(machine.root());
+    let hooks = client.ask("Hooks", &json!({}));
+    assert_eq!(hooks["hooks"][0]["path"], json!("/etc/lparkit/hooks.d/check/check-hook"));
+    let readiness = client.ask("MigrateCheck", &json!({}));
+    assert_eq!(readiness["ready"], json!(true), "{readiness}");
+    assert_eq!(readiness["findings"][0]["text"], json!("hook check-hook succeeded: a remark"));
+    until("it is taken back", || machine.asked() == ["check-hook", "undo-hook"]);
+    until("it is over", || client.ask("Status", &json!({}))["phase"] == json!("ready"));
+    agent.stop();
+}
+
+#[test]
+fn a_migration_by_others_is_noticed_and_followed_up() {
+    let machine = Machine::new();
+    machine.hook("etc/lparkit/hooks.d/post/post-hook", 0, "");
+    let agent = machine.start();
+    let mut client = Client::connect(machine.root());
+    client.ask("Status", &json!({}));
+    machine.system("9009-22A", "7800001");
+    machine.kernel_says("mobility: calling ibm,suspend-me on CPU 0");
+    machine.kernel_says("mobility: CPU 0 waking all threads");
+    machine.kernel_says("mobility: memory transfer completed.");
+    until("the hook ran", || machine.asked() == ["post-hook"]);
+    let migration = client.ask("Status", &json!({}))["last_migration"].clone();
+    assert_eq!((&migration["from"]["serial"], &migration["to"]["serial"]), (&json!("2166666"), &json!("7800001")));
+    let log = agent.stop();
+    assert!(log.contains("has moved from 8286-41A*2166666 to 9009-22A*7800001"), "{log}");
+}
+
+#[test]
+fn who_does_not_speak_varlink_is_let_go_and_nobody_else_notices() {
+    let machine = Machine::new();
+    let agent = machine.start();
+    let mut good = Client::connect(machine.root());
+    for garbage in [&b"GET / HTTP/1.1\r\n\r\n\0"[..], &[b'x'; 70 << 10], b"{}\0", b"[]\0"] {
+        let mut bad = Client::connect(machine.root());
+        bad.send(garbage);
+        assert_eq!(bad.answer(), None);
+    }
+    let mut idle: Vec<Client> = (0..40).map(|_| Client::connect(machine.root())).collect();
+    assert_eq!(good.ask("Status", &json!({}))["phase"], json!("ready"));
+    idle.clear();
+    let mut late = Client::connect(machine.root());
+    until("there is room again", || {
+        late.call("Status", &json!({}));
+        late.answer().is_some() || {
+            late = Client::connect(machine.root());
+            false
+        }
+    });
+    // Several calls at once are answered in their order, and one that wants no answer gets none.
+    good.call_with("Status", &json!({}), &json!({ "oneway": true }));
+    good.call("org.varlink.service.GetInfo", &json!({}));
+    assert_eq!(good.answer().unwrap()["parameters"]["product"], json!("lpard"));
+    agent.stop();
+}
+
+#[test]
+fn a_second_agent_takes_the_place_of_one_that_was_killed() {
+    let machine = Machine::new();
+    let agent = machine.start();
+    Client::connect(machine.root()).ask("Status", &json!({}));
+    agent.signal(nix::sys::signal::Signal::SIGKILL);
+    let _ = agent.ended();
+    let agent = machine.start();
+    Client::connect(machine.root()).ask("Status", &json!({}));
+    agent.stop();
+}
+
+#[test]
+fn a_configuration_that_cannot_be_used_is_named() {
+    let machine = Machine::new();
+    machine.configure("[hooks]\ndeadlin_s = 3\n");
+    let (status, log) = machine.start().ended();
+    assert_eq!(status.code(), Some(1));
+    assert!(log.contains("/etc/lparkit/lpard.toml") && log.contains("deadlin_s"), "{log}");
+}
