@@ -73,12 +73,12 @@ pub enum Error {
         /// How long this call waited.
         waited: Duration,
     },
-    /// A recorded machine has no answer of this program.
+    /// A recorded machine has no answer to this question.
     #[error("{operation} {}: not recorded; wanted is the file {}", path.display(), wanted.display())]
     NotRecorded {
         /// What was tried.
         operation: Operation,
-        /// The program.
+        /// What was asked about.
         path: PathBuf,
         /// The file that would have held its answer.
         wanted: PathBuf,
@@ -92,6 +92,7 @@ pub enum Error {
 pub enum Operation {
     Append,
     Clock,
+    Connect,
     CreateDirectory,
     List,
     Lock,
@@ -113,6 +114,7 @@ impl fmt::Display for Operation {
         f.write_str(match self {
             Self::Append => "append to",
             Self::Clock => "read the clock",
+            Self::Connect => "connect to",
             Self::CreateDirectory => "create directory",
             Self::List => "list",
             Self::Lock => "lock",

@@ -23,6 +23,8 @@ mod error;
 mod lock;
 mod read;
 mod resolve;
+mod socket;
+mod space;
 mod uname;
 mod write;
 
@@ -33,6 +35,7 @@ pub use command::{Ended, Outcome, Program};
 pub use error::{Error, Operation};
 pub use lock::{Guard, Owner};
 pub use read::{READ_LIMIT_BYTES, Stat};
+pub use space::Space;
 pub use uname::Uname;
 
 /// The result of every operation here.

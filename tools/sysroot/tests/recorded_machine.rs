@@ -2,12 +2,14 @@
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
+use std::io::{Read, Write};
 use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixListener;
 use std::time::Duration;
 
 use nix::errno::Errno;
 use proptest::prelude::*;
-use sysroot::{Ended, Error, Program, Sysroot};
+use sysroot::{Ended, Error, Program, Space, Sysroot};
 use tempfile::TempDir;
 
 fn machine(files: &[(&str, &str)]) -> (TempDir, Sysroot) {
@@ -136,4 +138,26 @@ proptest! {
             prop_assert_eq!(text, "inside");
         }
     }
+}
+
+#[test]
+fn who_listens_in_the_machine_is_connected_to_and_nobody_outside() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("run")).unwrap();
+    let listener = UnixListener::bind(dir.path().join("run/control")).unwrap();
+    let sysroot = Sysroot::at(dir.path()).unwrap();
+    let mut heard = String::new();
+    sysroot.connect("run/control").unwrap().write_all(b"hello").unwrap();
+    listener.accept().unwrap().0.read_to_string(&mut heard).unwrap();
+    assert_eq!(heard, "hello");
+    assert!(sysroot.connect("run/nobody").unwrap_err().is_absent());
+    assert!(matches!(sysroot.connect("../control"), Err(Error::Outside { .. })));
+}
+
+#[test]
+fn the_room_of_a_recorded_machine_is_the_recorded_one() {
+    let (_dir, sysroot) = machine(&[("space/var+tmp", "1000 250\n"), ("space/var", "much\n")]);
+    assert_eq!(sysroot.space("var/tmp").unwrap(), Space { total_bytes: 1000, available_bytes: 250 });
+    assert!(matches!(sysroot.space("var"), Err(Error::NotRecorded { .. })));
+    assert!(matches!(sysroot.space("tmp"), Err(Error::NotRecorded { .. })));
 }

@@ -128,3 +128,9 @@ fn clocks_go_forward_and_the_kernel_has_a_name() {
     assert_eq!(live().uname().unwrap().system, "Linux");
     assert!(live().is_live());
 }
+
+#[test]
+fn a_file_system_has_no_more_room_than_it_is_large() {
+    let space = Sysroot::at("/").unwrap().space("tmp").unwrap();
+    assert!(space.total_bytes > 0 && space.available_bytes <= space.total_bytes, "{space:?}");
+}
