@@ -22,6 +22,10 @@ const IPV4_ROUTES: &str = "proc/net/route";
 /// `/proc/net/if_inet6`: the scope of fe80:: addresses (Linux, include/net/ipv6.h, IPV6_ADDR_LINKLOCAL).
 const SCOPE_LINK: u8 = 0x20;
 
+/// `/proc/net/if_inet6`: an address that is being checked, and one that another machine has (linux/if_addr.h, IFA_F_*).
+const FLAG_TENTATIVE: u8 = 0x40;
+const FLAG_DUPLICATE: u8 = 0x08;
+
 /// A virtual Ethernet adapter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Adapter {
@@ -65,6 +69,30 @@ pub struct Ipv6 {
     pub prefix_bits: u8,
     /// Whether it is valid on the link only.
     pub link_local: bool,
+    /// Whether it can be used.
+    pub state: AddressState,
+}
+
+/// Whether an address can be used (duplicate address detection, RFC 4862).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AddressState {
+    /// Yes.
+    Valid,
+    /// Not yet: the kernel still asks whether another machine has it.
+    Tentative,
+    /// No: another machine has it.
+    Duplicate,
+}
+
+impl AddressState {
+    fn from_flags(flags: u8) -> Self {
+        match flags {
+            flags if flags & FLAG_DUPLICATE != 0 => Self::Duplicate,
+            flags if flags & FLAG_TENTATIVE != 0 => Self::Tentative,
+            _ => Self::Valid,
+        }
+    }
 }
 
 /// A hardware address; shown as `fa:d4:43:3e:d1:20`.
@@ -159,8 +187,9 @@ fn parse_ipv6(line: &str) -> Option<(String, Ipv6)> {
     let address = Ipv6Addr::from(u128::from_str_radix(fields.next()?, 16).ok()?);
     let prefix_bits = u8::from_str_radix(fields.nth(1)?, 16).ok()?;
     let scope = u8::from_str_radix(fields.next()?, 16).ok()?;
-    let name = fields.nth(1)?.to_owned();
-    Some((name, Ipv6 { address, prefix_bits, link_local: scope == SCOPE_LINK }))
+    let state = AddressState::from_flags(u8::from_str_radix(fields.next()?, 16).ok()?);
+    let name = fields.next()?.to_owned();
+    Some((name, Ipv6 { address, prefix_bits, link_local: scope == SCOPE_LINK, state }))
 }
 
 /// The first column of `/proc/net/route` is the interface.
@@ -260,6 +289,14 @@ mod tests {
         assert_eq!(parse_ipv6("fe80 03 40"), None);
     }
 
+    #[test]
+    fn an_address_that_another_machine_has_is_no_address() {
+        let state = |flags| parse_ipv6(&format!("fe80000000000000f8d443fffe3ed120 03 40 20 {flags} env4")).unwrap().1.state;
+        assert_eq!(state("80"), AddressState::Valid);
+        assert_eq!(state("c0"), AddressState::Tentative);
+        assert_eq!(state("c8"), AddressState::Duplicate);
+    }
+
     fn adapter(slot: u16, interface: Option<Interface>) -> Adapter {
         let unit_address = 0x3000_0000 | u32::from(slot);
         Adapter { unit_address, slot, location_code: None, drc_index: None, mac: None, interface }
@@ -268,7 +305,7 @@ mod tests {
     fn interface(addresses: &[&str], has_ipv4_route: bool) -> Interface {
         let ipv6 = addresses.iter().map(|text| {
             let address: Ipv6Addr = text.parse().unwrap();
-            Ipv6 { address, prefix_bits: 64, link_local: text.starts_with("fe80") }
+            Ipv6 { address, prefix_bits: 64, link_local: text.starts_with("fe80"), state: AddressState::Valid }
         });
         let (state, mtu_bytes) = (Some("up".into()), Some(1500));
         Interface { name: "env".into(), state, carrier: Some(true), mtu_bytes, ipv6: ipv6.collect(), has_ipv4_route }
