@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use sysroot::Sysroot;
 
+use crate::cpuinfo::parse_list;
 use crate::devicetree::{self, Node};
 use crate::drc::{self, DrcIndex};
 use crate::error::{Error, Result};
@@ -109,11 +110,16 @@ fn servers(node: &Node<'_>) -> Result<Vec<u32>> {
     servers.cells().ok_or_else(|| Error::malformed(node.property_path(SERVERS), "it is not a list of numbers"))
 }
 
-/// The kernel's threads by hardware number. One without a core says -1, which is no number.
+/// The kernel's threads by hardware number. Only those that are present: of one that never had a core Linux 6.1 says 0, which
+/// is another one's. One without a core says -1, which is no number.
 fn threads(sysroot: &Sysroot) -> Result<BTreeMap<u32, Thread>> {
     let mut threads = BTreeMap::new();
+    let present = sysroot.read_text_if_present(format!("{THREADS}/present"))?.and_then(|text| parse_list(&text));
     for name in sysroot.list(THREADS)? {
         let Some(id) = name.strip_prefix("cpu").and_then(|number| number.parse().ok()) else { continue };
+        if present.as_ref().is_some_and(|present| !present.contains(&id)) {
+            continue;
+        }
         let attribute = |attribute: &str| sysroot.read_text_if_present(format!("{THREADS}/{name}/{attribute}"));
         let server = attribute("physical_id")?.and_then(|text| text.trim().parse().ok());
         let online = attribute("online")?.is_none_or(|text| text.trim() == "1");
@@ -122,4 +128,24 @@ fn threads(sysroot: &Sysroot) -> Result<BTreeMap<u32, Thread>> {
         }
     }
     Ok(threads)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recorded::machine;
+
+    /// As in the lab's guest: cpu2 never had a core, and says that its core is the first.
+    #[test]
+    fn a_thread_without_a_core_is_no_other_threads_core() {
+        let (_dir, sysroot) = machine([
+            ("sys/devices/system/cpu/present", b"0-1\n" as &[u8]),
+            ("sys/devices/system/cpu/cpu0/physical_id", b"0\n"),
+            ("sys/devices/system/cpu/cpu1/physical_id", b"1\n"),
+            ("sys/devices/system/cpu/cpu2/physical_id", b"0\n"),
+            ("sys/devices/system/cpu/cpu2/online", b"0\n"),
+        ]);
+        let found = threads(&sysroot).unwrap();
+        assert_eq!(found.into_iter().collect::<Vec<_>>(), [0, 1].map(|id| (id, Thread { id, online: true })));
+    }
 }
