@@ -113,7 +113,9 @@ pub fn compute(capabilities: &Capabilities) -> Words {
 
 impl Bit {
     fn of(rule: &Rule, capabilities: &Capabilities) -> Self {
-        let missing: Vec<String> = rule.needs.iter().filter_map(|fact| capabilities.answer(*fact).why_not()).collect();
+        let mut missing: Vec<String> =
+            rule.needs.iter().filter_map(|fact| capabilities.answer(*fact).why_not()).collect();
+        missing.dedup(); // one cause may answer two questions
         Self { rule: *rule, set: missing.is_empty(), missing }
     }
 }
