@@ -24,6 +24,7 @@ mod boot_id;
 mod config;
 mod control;
 mod firmware;
+mod here;
 mod hooks;
 mod identity;
 mod inventory;
@@ -46,6 +47,7 @@ use std::path::Path;
 use sysroot::Sysroot;
 
 use config::{Config, ConfigError};
+pub use here::{check_configuration, resize_here};
 
 /// Why the agent ends.
 #[derive(Debug, thiserror::Error)]

@@ -1,0 +1,31 @@
+//! What `lpar` does where the agent does not run: it resizes with the agent's lock, journal and hooks, and looks whether the
+//! configuration is right.
+
+use std::path::PathBuf;
+
+use sysroot::Sysroot;
+use wire::message::dlpar::{Resize, ResizeOutcome};
+
+use crate::config::Config;
+use crate::hooks::Runner;
+use crate::log::Log;
+use crate::resize::resize;
+use crate::{Cause, Error};
+
+/// Reads the configuration. Gives the files that it is made of; the error says what is wrong in which.
+pub fn check_configuration(sysroot: &Sysroot) -> Result<Vec<PathBuf>, Error> {
+    let (_, files) = Config::read(sysroot).map_err(Cause::Config)?;
+    Ok(files)
+}
+
+/// Does what is asked, or says why not. `heard` hears of every step: how much is done, of how much, and what it was.
+pub fn resize_here(
+    sysroot: &Sysroot,
+    asked: &Resize,
+    heard: &mut dyn FnMut(u32, u32, &str),
+) -> Result<ResizeOutcome, Error> {
+    let (config, _) = Config::read(sysroot).map_err(Cause::Config)?;
+    let log = Log::open(sysroot).with_threshold(config.log_level);
+    let hooks = Runner { sysroot, settings: &config.hooks, log: &log };
+    Ok(resize(&hooks, asked, &mut |step| heard(step.done, step.of, &step.text)))
+}
