@@ -1,0 +1,70 @@
+//! Looks at the machine for the checks. Nothing here judges, and nothing here changes anything.
+
+mod adapter;
+mod agent;
+mod console;
+mod firewall;
+mod kernel_log;
+mod migration;
+mod partition;
+mod processes;
+mod resize;
+mod rsct;
+
+use sysroot::{Ended, Outcome, Sysroot};
+
+use super::{Seen, Told, clock, events, storage};
+use crate::error::chain;
+use processes::Processes;
+
+/// Time services, by their processes; the kernel cuts names after 15 characters.
+const TIME_SERVICES: [&str; 4] = ["systemd-timesyn", "chronyd", "ntpd", "ntpd-rs"];
+/// The file of RTAS events and its older name.
+const ERROR_LOGS: [&str; 2] = ["proc/powerpc/rtas/error_log", "proc/ppc64/rtas/error_log"];
+
+/// Looks at everything that the checks need.
+pub(crate) fn everything(sysroot: &Sysroot) -> Seen {
+    let processes = Processes::read(sysroot);
+    let has_rsct = rsct::is_installed(sysroot);
+    let agent = agent::read(sysroot, &processes, has_rsct);
+    let adapter = adapter::read(sysroot, &processes);
+    let adapters = adapter.adapters.as_deref().unwrap_or_default();
+    Seen {
+        partition: partition::read(sysroot),
+        console: console::read(sysroot, adapters, agent.answer.status(), has_rsct),
+        adapter,
+        agent,
+        firewall: firewall::read(sysroot),
+        resize: resize::read(sysroot),
+        migration: migration::read(sysroot),
+        events: events::Seen {
+            has_error_log: ERROR_LOGS.iter().any(|log| sysroot.exists(log)),
+            rtas_errd_runs: processes.has("rtas_errd"),
+            has_platform_log: sysroot.exists("var/log/platform"),
+        },
+        clock: clock::Seen {
+            is_synchronized: sysroot.exists("run/systemd/timesync/synchronized"),
+            services: processes.those_of(&TIME_SERVICES),
+        },
+        storage: storage::Seen(
+            storage::PLACES.iter().map(|(place, path)| (*place, told(sysroot.space(path)))).collect(),
+        ),
+        rsct: has_rsct.then(|| rsct::read(sysroot, &processes)),
+    }
+}
+
+/// An error becomes the reason why nothing was seen.
+fn told<T, E: std::error::Error>(result: Result<T, E>) -> Told<T> {
+    result.map_err(|error| chain(&error))
+}
+
+/// What a program printed, if it ended well.
+fn told_by(outcome: Outcome, program: &str) -> Told<String> {
+    let first_line = |bytes: &[u8]| String::from_utf8_lossy(bytes).lines().next().unwrap_or_default().to_owned();
+    match outcome.ended {
+        Ended::Exited(0) => Ok(String::from_utf8_lossy(&outcome.output).into_owned()),
+        Ended::Exited(status) => Err(format!("{program} ended with {status}: {}", first_line(&outcome.errors))),
+        Ended::Signalled(signal) => Err(format!("{program} was killed by signal {signal}")),
+        Ended::DeadlinePassed => Err(format!("{program} did not end and was stopped")),
+    }
+}

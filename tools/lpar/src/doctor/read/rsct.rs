@@ -1,0 +1,45 @@
+//! RSCT's files, processes and answers. Its commands may hang: each has a deadline.
+
+use std::time::Duration;
+
+use sysroot::{Program, Sysroot};
+
+use super::{Processes, told, told_by};
+use crate::doctor::Told;
+use crate::doctor::rsct::{KEY_FILES, PROGRAM_NAMES, Seen};
+
+const HOME: &str = "opt/rsct";
+const PATIENCE: Duration = Duration::from_secs(15);
+
+pub(super) fn is_installed(sysroot: &Sysroot) -> bool {
+    sysroot.is_dir(HOME)
+}
+
+pub(super) fn read(sysroot: &Sysroot, processes: &Processes) -> Seen {
+    let bin = |name: &str| format!("{HOME}/bin/{name}");
+    let node_id = told(sysroot.read_text_if_present("etc/ct_node_id"));
+    Seen {
+        programs: PROGRAM_NAMES.into_iter().filter(|name| sysroot.exists(bin(name))).collect(),
+        has_definition: sysroot.exists(format!("{HOME}/cfg/rmdefs/IBM.DRM.mdef")),
+        has_drmgr: sysroot.exists("usr/sbin/drmgr"),
+        node_id: node_id.map(|text| Some(text?.lines().next()?.trim().to_owned())),
+        processes: processes.names(),
+        consoles: said(
+            sysroot,
+            Program::new(bin("lsrsrc"), PATIENCE).argument("IBM.MCP").argument("HMCName"),
+            "lsrsrc",
+        ),
+        domain: said(
+            sysroot,
+            Program::new(bin("rmcdomainstatus"), PATIENCE).argument("-s").argument("ctrmc"),
+            "rmcdomainstatus",
+        ),
+        keys: KEY_FILES.map(|name| sysroot.exists(format!("var/ct/cfg/{name}"))),
+    }
+}
+
+fn said(sysroot: &Sysroot, mut program: Program, name: &str) -> Told<String> {
+    program.environment =
+        [("LC_ALL".to_owned(), "C".into()), ("PATH".to_owned(), "/usr/bin:/bin:/opt/rsct/bin".into())].into();
+    told_by(told(sysroot.run(&program))?, name)
+}
