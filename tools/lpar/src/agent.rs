@@ -191,3 +191,19 @@ impl Answers {
 fn read<T: DeserializeOwned>(method: Method, reply: Reply) -> Result<T, Error> {
     serde_json::from_value(Value::Object(reply.parameters)).map_err(|source| Error::Answer { method, source })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use sysroot::Operation;
+
+    use super::*;
+
+    #[test]
+    fn a_socket_for_others_says_who_may() {
+        let source = io::Error::from(Errno::EACCES);
+        let closed = sysroot::Error::System { operation: Operation::Connect, path: SOCKET.into(), source };
+        assert_eq!(Error::Connect(closed).advice(), Some(fault::WHO_MAY));
+    }
+}

@@ -84,7 +84,7 @@ impl Cell {
 pub(crate) fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
-        if character.is_control() || is_invisible(character) {
+        if is_invisible(character) {
             shown.extend(character.escape_default());
         } else {
             shown.push(character);

@@ -5,17 +5,33 @@ mod program;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::thread::{self, JoinHandle};
 
 use program::{Machine, differs};
 use serde_json::{Value, json};
 
-/// An agent that takes one connection, keeps what it is asked, and gives the same answers to every question.
+/// An agent that takes one connection and keeps what it is asked; its answers do not depend on it.
 struct Agent {
     machine: Machine,
     asked: JoinHandle<Option<Value>>,
+}
+
+/// Listens where an agent does.
+fn listen(machine: &Machine) -> UnixListener {
+    fs::create_dir_all(machine.root().join("run/lpard")).unwrap();
+    UnixListener::bind(machine.root().join("run/lpard/control")).unwrap()
+}
+
+/// Takes one connection: hears one question, sends these bytes, and hangs up. Gives the question.
+fn converse(listener: &UnixListener, bytes: &[u8]) -> Option<Value> {
+    let (mut socket, _) = listener.accept().unwrap();
+    let mut question = Vec::new();
+    BufReader::new(socket.try_clone().unwrap()).read_until(0, &mut question).unwrap();
+    // Who has heard enough hangs up.
+    let _ = socket.write_all(bytes);
+    question.pop();
+    serde_json::from_slice(&question).ok()
 }
 
 impl Agent {
@@ -26,17 +42,8 @@ impl Agent {
 
     fn sending(bytes: Vec<u8>) -> Self {
         let machine = Machine::bare();
-        fs::create_dir_all(machine.root().join("run/lpard")).unwrap();
-        let listener = UnixListener::bind(machine.root().join("run/lpard/control")).unwrap();
-        let asked = thread::spawn(move || {
-            let (mut socket, _) = listener.accept().unwrap();
-            let mut question = Vec::new();
-            BufReader::new(socket.try_clone().unwrap()).read_until(0, &mut question).unwrap();
-            // Who has heard enough hangs up.
-            let _ = socket.write_all(&bytes);
-            question.pop();
-            serde_json::from_slice(&question).ok()
-        });
+        let listener = listen(&machine);
+        let asked = thread::spawn(move || converse(&listener, &bytes));
         Self { machine, asked }
     }
 
@@ -47,10 +54,12 @@ impl Agent {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "its callers make it on the spot")]
 fn answer(parameters: Value) -> Value {
     json!({ "parameters": parameters })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "its callers make it on the spot")]
 fn continued(parameters: Value) -> Value {
     json!({ "parameters": parameters, "continues": true })
 }
@@ -133,6 +142,8 @@ fn a_change_is_asked_for_and_its_outcome_shown() {
         let outcome = json!({ "verdict": verdict, "asked": 2, "done": done, "items": [], "shortfall": shortfall });
         says(name, "dlpar mem remove 2", &[answer(json!({ "outcome": outcome }))]);
     }
+    let found = json!({ "verdict": "complete", "asked": 1, "done": 0, "items": ["PHB 0"], "shortfall": null });
+    says("dlpar-query", "dlpar phb query 0x20000000", &[answer(json!({ "outcome": found }))]);
     says("dlpar-cut-off", "dlpar cpu add", &answers[..1]);
 }
 
@@ -165,6 +176,28 @@ fn status(session: &Value) -> Value {
 fn the_status_has_the_agents_own_words() {
     says("status", "status", &[status(&json!({ "console": "hmc1", "key": KEY, "address": "[fe80::1%env4]:657" }))]);
     says("status-without-session", "status", &[status(&Value::Null)]);
+}
+
+/// A guest of the lab with an agent in it, as it should be.
+#[test]
+fn a_partition_in_order_has_nothing_to_mend() {
+    let machine = Machine::recorded("qemu-debian-sid")
+        .with("usr/sbin/lpard", "")
+        .with("proc/77/comm", "lpard\n")
+        .with("run/systemd/timesync/synchronized", "");
+    let listener = listen(&machine);
+    let console =
+        json!({ "name": "lab", "key": KEY, "fingerprint": "SHA256:lab", "addresses": ["fe80::1"], "port": 657 });
+    let trust = answer(json!({ "own_key": KEY, "own_fingerprint": "SHA256:own", "consoles": [console] }));
+    let session = json!({ "console": "lab", "key": KEY, "address": "[fe80::1%eth0]:657" });
+    let agent = thread::spawn(move || {
+        [status(&session), trust]
+            .map(|reply| converse(&listener, format!("{reply}\0").as_bytes()).unwrap()["method"].clone())
+    });
+    let said = machine.lpar("doctor");
+    assert!(!differs("doctor/in-order.txt", &said.whole()));
+    assert_eq!(said.status, 0);
+    assert_eq!(agent.join().unwrap(), ["org.lparkit.lpard.Status", "org.lparkit.lpard.TrustList"]);
 }
 
 #[test]
@@ -201,21 +234,8 @@ fn without_an_agent_the_exit_status_is_three() {
 #[test]
 fn a_left_over_socket_is_no_agent() {
     let machine = Machine::bare();
-    fs::create_dir_all(machine.root().join("run/lpard")).unwrap();
-    drop(UnixListener::bind(machine.root().join("run/lpard/control")).unwrap());
+    drop(listen(&machine));
     assert_eq!(machine.lpar("hooks").status, 3);
-}
-
-#[test]
-fn a_socket_for_others_says_who_may() {
-    if nix::unistd::geteuid().is_root() {
-        return; // nothing is closed to root
-    }
-    let machine = Machine::bare();
-    fs::create_dir_all(machine.root().join("run/lpard")).unwrap();
-    let _listener = UnixListener::bind(machine.root().join("run/lpard/control")).unwrap();
-    fs::set_permissions(machine.root().join("run/lpard/control"), fs::Permissions::from_mode(0)).unwrap();
-    assert!(!differs("agent/closed-to-us.txt", &machine.lpar("hooks").whole()));
 }
 
 /// What is asked is in the agent's own description of its interface.

@@ -88,6 +88,8 @@ impl Report for OutcomeReport {
     fn write(&self, sheet: &mut Sheet) {
         let ResizeOutcome { verdict, asked, done, items, shortfall } = &self.outcome;
         let (words, style) = match verdict {
+            // A question changes nothing.
+            Verdict::Complete if *done == 0 => ("it is there:".to_owned(), Style::Good),
             Verdict::Complete => (format!("done: {done} of {asked}"), Style::Good),
             Verdict::Partial => (format!("only a part is done: {done} of {asked}"), Style::Doubtful),
             Verdict::Unchanged => (format!("nothing is changed: 0 of {asked}"), Style::Bad),

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Desk;
-use crate::doctor::{Section, Verdict, count, judge, read};
+use crate::doctor::{Finding, Section, Verdict, count, judge, read};
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::report::Report;
@@ -30,25 +30,27 @@ impl Report for DoctorReport {
     fn write(&self, sheet: &mut Sheet) {
         for section in &self.sections {
             sheet.heading(section.topic);
-            let rows: Vec<Row> = section
-                .findings
-                .iter()
-                .map(|finding| {
-                    let found = format!("{}: {}", finding.subject, finding.found);
-                    let row = Row::from(vec![verdict(finding.verdict), Cell::new(found)]);
-                    let row = match finding.verdict {
-                        Verdict::Ok => row,
-                        _ => row.below(Cell::new(format_args!("looked at: {}", finding.looked_at))),
-                    };
-                    finding.mend.iter().fold(row, |row, mend| row.below(Cell::new(format_args!("do: {mend}"))))
-                })
-                .collect();
+            let rows: Vec<Row> = section.findings.iter().map(row).collect();
             sheet.table(&rows);
         }
         sheet.heading("Together");
         let Self { fail, warn, cannot_tell, ok, .. } = self;
         sheet.line(&Cell::new(format_args!("{fail} fail, {warn} warn, {cannot_tell} cannot tell, {ok} ok")));
     }
+}
+
+/// The verdict and what was found; below it, unless all is well, where that was and what to do. A message of a parser has
+/// several lines.
+fn row(finding: &Finding) -> Row {
+    let mut found = finding.found.lines();
+    let first = found.next().unwrap_or_default();
+    let row = Row::from(vec![verdict(finding.verdict), Cell::new(format_args!("{}: {first}", finding.subject))]);
+    let row = found.fold(row, |row, line| row.below(Cell::new(line)));
+    if finding.verdict == Verdict::Ok {
+        return row;
+    }
+    let row = row.below(Cell::new(format_args!("looked at: {}", finding.looked_at)));
+    finding.mend.iter().fold(row, |row, mend| row.below(Cell::new(format_args!("do: {mend}"))))
 }
 
 /// As wide as the widest one, so that the sections are aligned with each other.

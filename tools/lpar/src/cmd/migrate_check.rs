@@ -34,10 +34,8 @@ pub(super) fn run(desk: &Desk, args: MigrateCheckArgs) -> Result<Exit> {
 
 impl Report for ReadinessReport {
     fn write(&self, sheet: &mut Sheet) {
-        let (words, style) = match self.readiness.ready {
-            true => ("ready to migrate", Style::Good),
-            false => ("not ready to migrate", Style::Bad),
-        };
+        let (words, style) =
+            if self.readiness.ready { ("ready to migrate", Style::Good) } else { ("not ready to migrate", Style::Bad) };
         sheet.line(&Cell::styled(words, style));
         let rows: Vec<Row> = self.readiness.findings.iter().map(row).collect();
         sheet.table(&rows);

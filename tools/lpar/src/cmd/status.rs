@@ -30,7 +30,7 @@ struct StatusReport {
 #[derive(Debug, Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 enum AgentState {
-    Running(Status),
+    Running(Box<Status>),
     NotRunning,
     /// It runs, or something does, and does not say how it is.
     Silent {
@@ -44,7 +44,7 @@ impl AgentState {
         let asked = Agent::connect(&desk.sysroot)
             .and_then(|mut agent| agent.ask(Method::Status, serde_json::json!({}), PROMPT));
         match asked {
-            Ok(status) => Self::Running(status),
+            Ok(status) => Self::Running(Box::new(status)),
             Err(AgentError::NotRunning) => Self::NotRunning,
             Err(error) => Self::Silent { why: crate::error::chain(&error) },
         }
@@ -147,7 +147,7 @@ impl AgentState {
     fn cell(&self) -> Cell {
         match self {
             Self::Running(status) => {
-                let Status { mode, phase, reason, .. } = status;
+                let Status { mode, phase, reason, .. } = status.as_ref();
                 Cell::styled(format_args!("{mode} ({reason}), {phase}"), Style::Good)
             }
             Self::NotRunning => Cell::styled("lpard does not run (systemctl start lpard)", Style::Doubtful),
@@ -156,13 +156,11 @@ impl AgentState {
     }
 
     fn console(&self) -> Cell {
-        match self {
-            Self::Running(Status { session: Some(session), .. }) => {
-                Cell::styled(format_args!("{} at {}", session.console, session.address), Style::Good)
-            }
-            Self::Running(Status { mode: Mode::Native, .. }) => Cell::styled("no session (lpar doctor)", Style::Bad),
-            Self::Running(_) => Cell::new("none wanted"),
-            Self::NotRunning | Self::Silent { .. } => or_unknown(None),
+        let Self::Running(status) = self else { return or_unknown(None) };
+        match (&status.session, status.mode) {
+            (Some(session), _) => Cell::styled(format_args!("{} at {}", session.console, session.address), Style::Good),
+            (None, Mode::Native) => Cell::styled("no session (lpar doctor)", Style::Bad),
+            (None, Mode::Observer) => Cell::new("none wanted"),
         }
     }
 

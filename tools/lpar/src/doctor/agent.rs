@@ -27,7 +27,7 @@ pub(crate) struct Seen {
 /// What came of asking the agent how it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Answer {
-    Status(Status),
+    Status(Box<Status>),
     NobodyListens,
     Error(String),
 }
@@ -114,7 +114,7 @@ mod tests {
 
     fn status() -> Answer {
         let (mode, reason, phase) = (Mode::Native, "there is a console to call".into(), "ready".into());
-        Answer::Status(Status { mode, reason, phase, session: None, network: None, last_migration: None })
+        Answer::Status(Box::new(Status { mode, reason, phase, session: None, network: None, last_migration: None }))
     }
 
     #[test]

@@ -59,7 +59,7 @@ fn told<T, E: std::error::Error>(result: Result<T, E>) -> Told<T> {
 }
 
 /// What a program printed, if it ended well.
-fn told_by(outcome: Outcome, program: &str) -> Told<String> {
+fn told_by(outcome: &Outcome, program: &str) -> Told<String> {
     let first_line = |bytes: &[u8]| String::from_utf8_lossy(bytes).lines().next().unwrap_or_default().to_owned();
     match outcome.ended {
         Ended::Exited(0) => Ok(String::from_utf8_lossy(&outcome.output).into_owned()),

@@ -52,7 +52,7 @@ fn undisturbed(holder: Option<&str>) -> Finding {
     match holder {
         None => OTHERS.ok("the lock is free"),
         Some(holder) => OTHERS.warn(
-            format!("under way, or left by a process that was killed: {holder}"),
+            format!("a change is under way: process {holder}"),
             "wait for it; lpar dlpar and drmgr wait by themselves",
         ),
     }

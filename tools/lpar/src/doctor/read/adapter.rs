@@ -14,9 +14,12 @@ const MANAGER_FILE: &str = "etc/NetworkManager/NetworkManager.conf";
 const IFUPDOWN: &str = "etc/network/interfaces";
 
 pub(super) fn read(sysroot: &Sysroot, processes: &Processes) -> Seen {
-    let network_manager = processes.has("NetworkManager").and_then(|runs| match runs {
-        true => told(texts(sysroot, MANAGER_FILE, &MANAGER_SETTINGS)).map(NetworkManager::Runs),
-        false => Ok(NetworkManager::Absent),
+    let network_manager = processes.has("NetworkManager").and_then(|runs| {
+        if runs {
+            told(texts(sysroot, MANAGER_FILE, &MANAGER_SETTINGS)).map(NetworkManager::Runs)
+        } else {
+            Ok(NetworkManager::Absent)
+        }
     });
     Seen {
         adapters: told(adapter::read(sysroot)),

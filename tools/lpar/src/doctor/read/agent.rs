@@ -12,7 +12,7 @@ const PROGRAM: &str = "usr/sbin/lpard";
 pub(super) fn read(sysroot: &Sysroot, processes: &Processes, has_rsct: bool) -> Seen {
     let asked = Agent::connect(sysroot).and_then(|mut agent| agent.ask(Method::Status, serde_json::json!({}), PROMPT));
     let answer = match asked {
-        Ok(status) => Answer::Status(status),
+        Ok(status) => Answer::Status(Box::new(status)),
         Err(Error::NotRunning) => Answer::NobodyListens,
         Err(error) => Answer::Error(chain(&error)),
     };

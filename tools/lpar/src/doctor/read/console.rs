@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6, TcpStream};
+use std::path::Path;
 use std::time::Duration;
 
 use platform::adapter::{Adapter, management_candidates};
@@ -45,7 +46,9 @@ pub(super) fn read(sysroot: &Sysroot, adapters: &[Adapter], status: Option<&Stat
 /// One file a console. Only root may look.
 fn trusted_files(sysroot: &Sysroot) -> Told<usize> {
     let names = told(sysroot.list_if_present(TRUST))?;
-    Ok(names.iter().filter(|name| name.ends_with(".toml") && !name.starts_with('.')).count())
+    let is_key =
+        |name: &&String| !name.starts_with('.') && Path::new(name).extension().is_some_and(|end| end == "toml");
+    Ok(names.iter().filter(is_key).count())
 }
 
 /// Connects and hangs up: a console sees a partition that changed its mind.

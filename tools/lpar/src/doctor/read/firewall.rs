@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sysroot::{Program, Sysroot};
 
-use super::told;
+use super::{told, told_by};
 use crate::doctor::Told;
 use crate::doctor::firewall::Seen;
 
@@ -27,5 +27,6 @@ fn rules(sysroot: &Sysroot) -> Told<String> {
     if !sysroot.exists(NFT) {
         return Err("nftables is in use, and nft is not installed to ask for its rules".to_owned());
     }
-    super::told_by(told(sysroot.run(&Program::new(NFT, PATIENCE).argument("list").argument("ruleset")))?, "nft")
+    let program = Program::new(NFT, PATIENCE).argument("list").argument("ruleset");
+    told_by(&told(sysroot.run(&program))?, "nft")
 }

@@ -41,5 +41,5 @@ pub(super) fn read(sysroot: &Sysroot, processes: &Processes) -> Seen {
 fn said(sysroot: &Sysroot, mut program: Program, name: &str) -> Told<String> {
     program.environment =
         [("LC_ALL".to_owned(), "C".into()), ("PATH".to_owned(), "/usr/bin:/bin:/opt/rsct/bin".into())].into();
-    told_by(told(sysroot.run(&program))?, name)
+    told_by(&told(sysroot.run(&program))?, name)
 }
