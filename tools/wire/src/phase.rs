@@ -185,7 +185,11 @@ impl Phase {
 
     /// The phase after the partition woke up on whatever system.
     pub(crate) fn resumed(self) -> Self {
-        if self == Self::Observer { self } else { Self::Resuming }
+        match self {
+            // What shuts down goes on with it there.
+            Self::Observer | Self::Leaving => self,
+            _ => Self::Resuming,
+        }
     }
 
     /// The phase after what follows a migration is done.
