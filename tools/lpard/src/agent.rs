@@ -15,9 +15,7 @@ use std::time::Duration;
 use wire::message::answer::{Failure as Failed, Refusal, RefusalReason};
 use wire::message::dlpar::Resize;
 use wire::message::inventory::Machine;
-use wire::message::migration::{
-    Finding, HookOutcome, MigrationRecord, NewIdentity, Prepare, Readiness, Suspend,
-};
+use wire::message::migration::{Finding, HookOutcome, MigrationRecord, NewIdentity, Prepare, Readiness, Suspend};
 use wire::message::request::Shutdown;
 use wire::message::{Answer, Request};
 use wire::phase::{Kind, Permit, Phase, permit};
@@ -101,12 +99,7 @@ pub(crate) enum Output {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Job {
     /// The steps of a stage.
-    Stage {
-        stage: Stage,
-        journey: Box<Journey>,
-        terms: Terms,
-        note: Note,
-    },
+    Stage { stage: Stage, journey: Box<Journey>, terms: Terms, note: Note },
     /// What is left of a migration whose agent did not live to end it.
     Mend(Box<Left>, Mending),
     /// A change of resources, for one who asked.

@@ -184,17 +184,18 @@ impl Config {
             lay_over(&mut all, text.parse::<Table>().map_err(|error| invalid(error.to_string()))?);
         }
         // Every part was read for itself: what is read now is good.
-        all.try_into().map_err(|error: toml::de::Error| ConfigError::Invalid {
-            path: FILE.into(),
-            reason: error.to_string(),
-        })
+        all.try_into()
+            .map_err(|error: toml::de::Error| ConfigError::Invalid { path: FILE.into(), reason: error.to_string() })
     }
 
     /// What the types do not say.
     fn check(&self) -> Result<(), String> {
         if !DEADLINE_S.contains(&self.hooks.deadline_s) {
             let (least, most) = DEADLINE_S.into_inner();
-            return Err(format!("hooks.deadline_s is {}; {least} to {most} seconds are possible", self.hooks.deadline_s));
+            return Err(format!(
+                "hooks.deadline_s is {}; {least} to {most} seconds are possible",
+                self.hooks.deadline_s
+            ));
         }
         if self.network.user.is_empty() {
             return Err("network.user is empty; name the user that the part with the network becomes".into());

@@ -184,7 +184,9 @@ impl Runner<'_> {
     fn tell(&self, point: Point, ran: &Ran) {
         let level = if ran.succeeded() { Level::Info } else { Level::Warning };
         let message = format!("{}: {}", point.name(), ran.sentence());
-        self.log.note(&Entry::new(level, message).field("LPARD_HOOK", &ran.outcome.name).field("LPARD_POINT", point.name()));
+        self.log.note(
+            &Entry::new(level, message).field("LPARD_HOOK", &ran.outcome.name).field("LPARD_POINT", point.name()),
+        );
     }
 }
 

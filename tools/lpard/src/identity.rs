@@ -199,7 +199,9 @@ mod tests {
     #[test]
     fn what_is_no_machine_is_refused_before_anything_is_written() {
         let (directory, sysroot) = lab();
-        for (type_model, serial) in [("", ""), ("9009", "7800001"), ("IBM,9009-22A", "7800001"), ("9009-22A", "78\n0001")] {
+        for (type_model, serial) in
+            [("", ""), ("9009", "7800001"), ("IBM,9009-22A", "7800001"), ("9009-22A", "78\n0001")]
+        {
             let machine = inventory::Machine { type_model: type_model.into(), serial: serial.into() };
             let refused = take(&sysroot, &NewIdentity { machine, id: 3 });
             assert!(matches!(refused, Err(IdentityError::NoMachine(_))), "{type_model:?} {serial:?}");

@@ -166,9 +166,7 @@ impl Stage {
             Self::Idle | Self::Checked | Self::Prepared => &[],
             Self::Checking => &[Step::Readiness, Step::Hooks(Point::Check)],
             Self::Preparing => &[Step::KeepConsole, Step::Hooks(Point::Prepare)],
-            Self::Suspending => {
-                &[Step::Hooks(Point::BeforeSuspend), Step::Suspend, Step::Hooks(Point::AfterSuspend)]
-            }
+            Self::Suspending => &[Step::Hooks(Point::BeforeSuspend), Step::Suspend, Step::Hooks(Point::AfterSuspend)],
             Self::Resuming => &[Step::Hooks(Point::Post)],
             Self::Undoing { prepared: false } => &[Step::Hooks(Point::Undo)],
             Self::Undoing { prepared: true } => {
@@ -247,7 +245,8 @@ undoing-prepared -         -          -           -                idle      idl
         let rows: Vec<Vec<&str>> = TABLE.trim().lines().skip(1).map(|row| row.split_whitespace().collect()).collect();
         assert_eq!(rows.len(), Stage::ALL.len());
         for stage in Stage::ALL {
-            let expected: Vec<&str> = rows.iter().find(|row| row[0] == name(stage)).map(|row| row[1..].to_vec()).unwrap();
+            let expected: Vec<&str> =
+                rows.iter().find(|row| row[0] == name(stage)).map(|row| row[1..].to_vec()).unwrap();
             let found = EVENTS.map(|event| stage.next(event).map_or("-", name));
             assert_eq!(found.as_slice(), expected, "{stage:?}");
         }

@@ -90,9 +90,7 @@ fn blind(error: &ObserveError) -> Shortfall {
 }
 
 fn planned(sysroot: &Sysroot, request: &Request, terms: Terms, ask: &Ask) -> Result<Plan, ResizeOutcome> {
-    let inventory = Live::new(sysroot)
-        .observe(request)
-        .map_err(|error| ask.refused(blind(&error)))?;
+    let inventory = Live::new(sysroot).observe(request).map_err(|error| ask.refused(blind(&error)))?;
     plan(request, terms, &inventory).map_err(|refusal| ask.refused(report::refusal(&refusal)))
 }
 

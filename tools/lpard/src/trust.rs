@@ -54,7 +54,9 @@ pub(crate) enum TrustError {
     Ambiguous(String),
     #[error("draw a key: the system gives no randomness")]
     Randomness,
-    #[error("/{OWN_KEY}: move it away, and a new key is made at the next start; consoles have to trust the new one then")]
+    #[error(
+        "/{OWN_KEY}: move it away, and a new key is made at the next start; consoles have to trust the new one then"
+    )]
     OwnKey(#[from] KeyError),
 }
 
@@ -230,6 +232,9 @@ mod tests {
         let file = directory.path().join(OWN_KEY);
         assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, PRIVATE);
         std::fs::write(&file, "no key").unwrap();
-        assert!(matches!(own_key(&sysroot, &seed), Err(TrustError::OwnKey(_))), "a broken key is not replaced silently");
+        assert!(
+            matches!(own_key(&sysroot, &seed), Err(TrustError::OwnKey(_))),
+            "a broken key is not replaced silently"
+        );
     }
 }

@@ -193,7 +193,8 @@ impl Bench {
         };
         // shutdown(8) counts in minutes; half of one more is better than half of one less.
         let minutes = delay_ms.div_ceil(60_000);
-        let program = Program::new(path, SHUTDOWN_PATIENCE).argument(option).argument("--").argument(format!("+{minutes}"));
+        let program =
+            Program::new(path, SHUTDOWN_PATIENCE).argument(option).argument("--").argument(format!("+{minutes}"));
         let program = if message.is_empty() { program } else { program.argument(message) };
         match self.sysroot.run(&program) {
             Ok(outcome) if outcome.succeeded() => Answer::Done {},

@@ -131,7 +131,9 @@ fn what_was_prepared_is_taken_back_by_the_next_agent_when_this_one_is_killed() {
     assert_eq!(parts.len(), 1);
     agent.signal(Signal::SIGKILL);
     let _ = agent.ended();
-    until("the network part ends with the root part", || !std::path::Path::new(&format!("/proc/{}", parts[0])).exists());
+    until("the network part ends with the root part", || {
+        !std::path::Path::new(&format!("/proc/{}", parts[0])).exists()
+    });
 
     let agent = machine.start();
     first.welcomed();

@@ -291,7 +291,8 @@ mod tests {
 
     #[test]
     fn an_address_that_another_machine_has_is_no_address() {
-        let state = |flags| parse_ipv6(&format!("fe80000000000000f8d443fffe3ed120 03 40 20 {flags} env4")).unwrap().1.state;
+        let state =
+            |flags| parse_ipv6(&format!("fe80000000000000f8d443fffe3ed120 03 40 20 {flags} env4")).unwrap().1.state;
         assert_eq!(state("80"), AddressState::Valid);
         assert_eq!(state("c0"), AddressState::Tentative);
         assert_eq!(state("c8"), AddressState::Duplicate);

@@ -3,6 +3,8 @@
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 
+use nix::fcntl::OFlag;
+
 use crate::error::{Error, Operation};
 use crate::{Mode, Result, Sysroot};
 
@@ -13,6 +15,7 @@ impl Sysroot {
         if self.mode == Mode::Recorded {
             return self.append_log_line(path, text);
         }
+        self.open(Operation::Send, path, OFlag::O_PATH, 0)?; // it is there, and inside
         let send = || {
             let socket = UnixDatagram::unbound()?;
             socket.set_nonblocking(true)?;

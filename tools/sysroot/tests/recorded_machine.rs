@@ -161,3 +161,12 @@ fn the_room_of_a_recorded_machine_is_the_recorded_one() {
     assert!(matches!(sysroot.space("var"), Err(Error::NotRecorded { .. })));
     assert!(matches!(sysroot.space("tmp"), Err(Error::NotRecorded { .. })));
 }
+
+#[test]
+fn a_log_takes_many_lines_at_once_and_a_datagram_is_noted() {
+    let (_dir, sysroot) = machine(&[("var/log/x", "old\n"), ("dev/null", "")]);
+    sysroot.append_log("var/log/x", "one\ntwo\n").unwrap();
+    assert_eq!(sysroot.read_text("var/log/x").unwrap(), "old\none\ntwo\n");
+    sysroot.send_datagram("dev/log", "<134>drmgr: hello").unwrap();
+    assert_eq!(sysroot.read_text("dev/log").unwrap(), "<134>drmgr: hello\n");
+}

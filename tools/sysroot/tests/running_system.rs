@@ -134,3 +134,18 @@ fn a_file_system_has_no_more_room_than_it_is_large() {
     let space = Sysroot::at("/").unwrap().space("tmp").unwrap();
     assert!(space.total_bytes > 0 && space.available_bytes <= space.total_bytes, "{space:?}");
 }
+
+#[test]
+fn a_datagram_reaches_its_socket_and_a_missing_one_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("log");
+    let relative = path.strip_prefix("/").unwrap();
+    let missing = live().send_datagram(relative, "nobody hears").unwrap_err();
+    assert!(missing.is_absent(), "{missing}");
+    let socket = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+    live().send_datagram(relative, "<134>hello").unwrap();
+    let mut heard = [0; 64];
+    let length = socket.recv(&mut heard).unwrap();
+    assert_eq!(&heard[..length], b"<134>hello");
+    assert!(matches!(live().send_datagram("../x", ""), Err(sysroot::Error::Outside { .. })));
+}

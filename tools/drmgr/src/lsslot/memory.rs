@@ -17,9 +17,8 @@ pub(super) fn list(sysroot: &Sysroot, options: &Options, list: &mut String) -> R
         return Err(Trouble::Nothing("There is no dynamic reconfiguration memory on this system.\n", STATUS_NO_LIST));
     };
     let _ = writeln!(list, "Dynamic Reconfiguration Memory (LMB size {:#x})", blocks.lmb_size_bytes);
-    let wanted = options.memory_block().unwrap_or_default();
     let shown = |lmb: &Lmb| {
-        let is_wanted = wanted.is_none_or(|index| lmb.index == index);
+        let is_wanted = options.block.is_none_or(|index| lmb.index == index);
         is_wanted && (lmb.flags.assigned() || options.level >= LEVEL_ALL)
     };
     // What only the printing of a block needs is read when there is one.

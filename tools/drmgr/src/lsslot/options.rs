@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use platform::drc::DrcIndex;
+use platform::drc::{DrcIndex, NotAnIndex};
 
 use crate::getopt::{self, Grammar, Long, Unknown};
 
@@ -61,6 +61,8 @@ pub(super) struct Options {
     pub(super) caches: bool,
     /// `-s`.
     pub(super) selector: Option<String>,
+    /// `-s` of a list of memory.
+    pub(super) block: Option<DrcIndex>,
     /// `-F`.
     pub(super) delimiter: Option<char>,
     /// `-d`.
@@ -102,6 +104,7 @@ impl Options {
             cpus_and_caches: false,
             caches: false,
             selector: None,
+            block: None,
             delimiter: None,
             level: 0,
             sysroot: PathBuf::from("/"),
@@ -110,6 +113,10 @@ impl Options {
             options.set(option.letter, option.value)?;
         }
         options.check()?;
+        if let (View::Memory, Some(selector)) = (options.view, &options.selector) {
+            let block = selector.parse().map_err(|error: NotAnIndex| Misuse::Selector(error.to_string()))?;
+            options.block = Some(block);
+        }
         Ok(options)
     }
 
@@ -146,17 +153,7 @@ impl Options {
         if self.view == View::Cpu && self.cpus_and_caches && self.caches {
             return Err(Misuse::BothCacheViews);
         }
-        self.memory_block().map(drop)
-    }
-
-    /// The block that `-s` names in a list of memory.
-    pub(super) fn memory_block(&self) -> Result<Option<DrcIndex>, Misuse> {
-        match (&self.selector, self.view) {
-            (Some(index), View::Memory) => {
-                index.parse().map(Some).map_err(|error: platform::drc::NotAnIndex| Misuse::Selector(error.to_string()))
-            }
-            _ => Ok(None),
-        }
+        Ok(())
     }
 }
 

@@ -121,8 +121,18 @@ mod tests {
     #[test]
     fn what_is_no_address_is_refused() {
         let wrong = [
-            "", "fe80::1", "[fe80::1]:657", "[fe80::1%]:657", "[fe80::1%eth1", "[fe80::1%eth1]657", "10.0.0.1%eth0",
-            "10.0.0.1:0", "10.0.0.1:65536", "10.0.0.1:", "console.example.com", "[]:657",
+            "",
+            "fe80::1",
+            "[fe80::1]:657",
+            "[fe80::1%]:657",
+            "[fe80::1%eth1",
+            "[fe80::1%eth1]657",
+            "10.0.0.1%eth0",
+            "10.0.0.1:0",
+            "10.0.0.1:65536",
+            "10.0.0.1:",
+            "console.example.com",
+            "[]:657",
         ];
         for text in wrong {
             assert!(text.parse::<ConsoleAddress>().is_err(), "{text:?}");

@@ -45,9 +45,7 @@ pub(crate) fn mend(left: &Left, world: World) -> Mending {
         Stage::Suspending if moved => {
             [&[Step::Announce, Step::Hooks(Point::AfterSuspend)], Stage::Resuming.steps()].concat()
         }
-        Stage::Suspending => {
-            [&[Step::Hooks(Point::AfterSuspend)], Stage::Undoing { prepared: true }.steps()].concat()
-        }
+        Stage::Suspending => [&[Step::Hooks(Point::AfterSuspend)], Stage::Undoing { prepared: true }.steps()].concat(),
         Stage::Preparing | Stage::Prepared => Stage::Undoing { prepared: true }.steps().to_vec(),
         Stage::Checking | Stage::Checked => Stage::Undoing { prepared: false }.steps().to_vec(),
         Stage::Resuming | Stage::Undoing { .. } | Stage::Idle => left.stage.steps().to_vec(),

@@ -132,7 +132,8 @@ impl Performer<'_> {
         if stage != Stage::Suspending {
             return Ok(None);
         }
-        let guard = lock::take(self.sysroot(), LOCK_PATIENCE, "lpard migration").map_err(|error| Failure::of(&error))?;
+        let guard =
+            lock::take(self.sysroot(), LOCK_PATIENCE, "lpard migration").map_err(|error| Failure::of(&error))?;
         Ok(Some(guard))
     }
 
@@ -261,8 +262,7 @@ impl Performer<'_> {
 
     /// A line without which what follows must not begin.
     fn keep(&self, line: Line) -> Result<(), Failure> {
-        journal::append(self.sysroot(), line)
-            .map_err(|error| Failure { text: Chain(&error).to_string(), errno: None })
+        journal::append(self.sysroot(), line).map_err(|error| Failure { text: Chain(&error).to_string(), errno: None })
     }
 
     /// A line about what has happened, which cannot be stopped any more.
@@ -303,8 +303,11 @@ fn current_machine(sysroot: &Sysroot) -> Option<Machine> {
 /// A hook that failed vetoes; one that succeeded and said something is worth knowing.
 fn finding(ran: &Ran) -> Option<Finding> {
     let vetoes = !ran.succeeded();
-    (vetoes || !ran.said.trim().is_empty())
-        .then(|| Finding { from: ran.outcome.name.clone(), vetoes, text: ran.sentence() })
+    (vetoes || !ran.said.trim().is_empty()).then(|| Finding {
+        from: ran.outcome.name.clone(),
+        vetoes,
+        text: ran.sentence(),
+    })
 }
 
 fn occasion(point: Point, journey: &Journey, terms: &Terms, now: Option<&Machine>) -> Occasion {

@@ -277,9 +277,11 @@ fn says(lines: &[String], what: &str) -> bool {
 }
 
 fn deaths() -> impl Strategy<Value = life::Death> {
-    (0_usize..32, any::<bool>()).prop_map(|(lines, before)| {
-        if before { life::Death::Before(lines) } else { life::Death::After(lines) }
-    })
+    (0_usize..32, any::<bool>()).prop_map(
+        |(lines, before)| {
+            if before { life::Death::Before(lines) } else { life::Death::After(lines) }
+        },
+    )
 }
 
 proptest! {

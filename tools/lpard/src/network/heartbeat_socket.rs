@@ -20,7 +20,8 @@ pub(super) struct HeartbeatSocket {
 impl HeartbeatSocket {
     /// Opens it; both kinds of addresses go through it.
     pub(super) fn open() -> io::Result<Self> {
-        let socket = UdpSocket::bind((Ipv6Addr::UNSPECIFIED, PORT)).or_else(|_| UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)))?;
+        let socket =
+            UdpSocket::bind((Ipv6Addr::UNSPECIFIED, PORT)).or_else(|_| UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)))?;
         socket.set_nonblocking(true)?;
         Ok(Self { socket })
     }

@@ -5,9 +5,7 @@ use std::marker::PhantomData;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
-use nix::sys::socket::{
-    AddressFamily, MsgFlags, SockFlag, SockType, recv, send, setsockopt, socketpair, sockopt,
-};
+use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, send, setsockopt, socketpair, sockopt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -125,9 +123,7 @@ impl<S: Message, R: Message> Channel<S, R> {
             Ok(0) => Err(ChannelError::Ended),
             // With MSG_TRUNC this is the length of the packet, not of what was taken.
             Ok(length) if length > self.buffer.len() => Err(ChannelError::TooLong(length)),
-            Ok(length) => {
-                serde_json::from_slice(&self.buffer[..length]).map(Some).map_err(ChannelError::NoMessage)
-            }
+            Ok(length) => serde_json::from_slice(&self.buffer[..length]).map(Some).map_err(ChannelError::NoMessage),
             Err(Errno::EAGAIN | Errno::EINTR) => Ok(None),
             Err(error) => Err(ended_or(error)),
         }

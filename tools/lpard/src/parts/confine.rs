@@ -41,7 +41,8 @@ pub(crate) fn end_with(parent: i32) -> Result<(), ConfineError> {
         // Either systemd is the parent, or the root part has ended already: then the end of the socket tells.
         return Ok(());
     }
-    set_pdeathsig(Signal::SIGKILL).map_err(|source| ConfineError::Refused { what: "end with the root part", source })?;
+    set_pdeathsig(Signal::SIGKILL)
+        .map_err(|source| ConfineError::Refused { what: "end with the root part", source })?;
     if u32::try_from(parent) == Ok(parent_id()) { Ok(()) } else { Err(ConfineError::Orphan) }
 }
 

@@ -156,8 +156,10 @@ mod tests {
 
     #[test]
     fn a_request_is_judged_by_the_sessions_table_on_this_side_too() {
-        let suspend =
-            perform(Request::MigrationSuspend(Suspend { migration: wire::hex::MigrationId(1), stream: wire::hex::StreamId(2) }));
+        let suspend = perform(Request::MigrationSuspend(Suspend {
+            migration: wire::hex::MigrationId(1),
+            stream: wire::hex::StreamId(2),
+        }));
         for phase in PHASES {
             let circumstances = Circumstances { stage: Stage::Serving, phase, first_use: false };
             let expected = match permit(RequestKind::Suspend, phase) {

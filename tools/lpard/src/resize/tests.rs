@@ -65,8 +65,7 @@ fn failure(name: &str) -> Failure {
 
 #[test]
 fn the_account_of_the_engine_becomes_a_verdict_with_its_reason() {
-    let nothing =
-        || Outcome { asked: 2, done: vec![], failed: vec![], shortfall: None, undone: vec![], stuck: vec![] };
+    let nothing = || Outcome { asked: 2, done: vec![], failed: vec![], shortfall: None, undone: vec![], stuck: vec![] };
     let refused = || Some(outcome::Shortfall::Refused);
     let cases = [
         (Outcome { done: vec![step("CPU 1"), step("CPU 2")], ..nothing() }, Verdict::Complete, 2, None),

@@ -63,9 +63,7 @@ fn memory(target: &MemoryTarget) -> MemoryChoice {
     match target {
         MemoryTarget::Count(count) => MemoryChoice::Count(*count),
         MemoryTarget::Index(index) => MemoryChoice::Index(DrcIndex(index.0)),
-        MemoryTarget::IndexedCount { count, index } => {
-            MemoryChoice::Run { first: DrcIndex(index.0), count: *count }
-        }
+        MemoryTarget::IndexedCount { count, index } => MemoryChoice::Run { first: DrcIndex(index.0), count: *count },
     }
 }
 

@@ -52,9 +52,9 @@ impl Root {
     }
 
     fn status(&self) -> Value {
-        let session = self.network.session().map(|session| {
-            json!({ "console": session.console, "key": session.key, "address": session.address.to_string() })
-        });
+        let session = self.network.session().map(
+            |session| json!({ "console": session.console, "key": session.key, "address": session.address.to_string() }),
+        );
         json!({
             "version": env!("CARGO_PKG_VERSION"),
             "mode": self.mode.map(|(mode, _)| mode),

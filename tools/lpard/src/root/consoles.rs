@@ -25,7 +25,12 @@ pub(super) fn consoles(settings: &ConsoleSettings, trusted: &[Trusted], interfac
         addresses.extend(console.addresses.iter().map(|ip| address(*ip, console.port, interface.as_deref())));
     }
     let mut seen = Vec::new();
-    addresses.retain(|address| !seen.contains(address) && { seen.push(address.clone()); true });
+    addresses.retain(|address| {
+        !seen.contains(address) && {
+            seen.push(address.clone());
+            true
+        }
+    });
     let somebody_to_believe = first_use || !trusted.is_empty();
     Consoles {
         trusted: keys(trusted).into_iter().collect(),

@@ -220,7 +220,8 @@ impl Inside {
         let mut datagram = [0; 512];
         while let Ok((length, from)) = self.udp.recv_from(&mut datagram) {
             if let Some(question) = Question::parse(&datagram[..length]) {
-                let answer = question.answer(&self.key, Ipv6Addr::LOCALHOST.into(), self.listener.local_addr().unwrap().port());
+                let answer =
+                    question.answer(&self.key, Ipv6Addr::LOCALHOST.into(), self.listener.local_addr().unwrap().port());
                 self.udp.send_to(&answer, from).unwrap();
                 continue;
             }
