@@ -115,7 +115,7 @@ fn servers(node: &Node<'_>) -> Result<Vec<u32>> {
 fn threads(sysroot: &Sysroot) -> Result<BTreeMap<u32, Thread>> {
     let mut threads = BTreeMap::new();
     let present = sysroot.read_text_if_present(format!("{THREADS}/present"))?.and_then(|text| parse_list(&text));
-    for name in sysroot.list(THREADS)? {
+    for name in sysroot.list_if_present(THREADS)? {
         let Some(id) = name.strip_prefix("cpu").and_then(|number| number.parse().ok()) else { continue };
         if present.as_ref().is_some_and(|present| !present.contains(&id)) {
             continue;
@@ -132,6 +132,8 @@ fn threads(sysroot: &Sysroot) -> Result<BTreeMap<u32, Thread>> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
     use crate::recorded::machine;
 
@@ -147,5 +149,19 @@ mod tests {
         ]);
         let found = threads(&sysroot).unwrap();
         assert_eq!(found.into_iter().collect::<Vec<_>>(), [0, 1].map(|id| (id, Thread { id, online: true })));
+    }
+
+    #[test]
+    fn a_power7_under_powervm_names_its_cores_by_their_first_thread() {
+        let machine = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/machines/power7-9179-mhb");
+        let cores = cores(&Sysroot::at(machine).unwrap()).unwrap();
+        assert_eq!(cores.len(), 64);
+        for (core, n) in cores.iter().zip(0u32..) {
+            assert_eq!(
+                (core.index, core.name.as_str()),
+                (DrcIndex(0x1000_0000 + 4 * n), format!("CPU {}", 4 * n + 1).as_str())
+            );
+            assert_eq!(core.present.as_ref().unwrap().node, format!("PowerPC,POWER7@{:x}", 4 * n));
+        }
     }
 }
