@@ -1,6 +1,8 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::net::Ipv6Addr;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -36,6 +38,14 @@ pub(crate) enum Command {
         /// Again and again, until Control+C
         #[arg(long)]
         watch: bool,
+    },
+    /// What the consoles know of their partitions' agents, in the lines of the HMC's command
+    Lspartition {
+        /// What the HMC's command wants to hear before it shows these lines; -dlpar does too
+        #[arg(long)]
+        dlpar: bool,
+        #[command(flatten)]
+        json: Json,
     },
     /// The labs of this user
     Labs(Json),
@@ -123,9 +133,37 @@ pub(crate) enum Command {
     /// The console process of a system
     #[command(hide = true)]
     ConsoleProcess {
-        /// The system, for the list of processes
+        /// The system
         system: String,
+        /// The bridge that is its MGMTSWITCH
+        #[arg(long)]
+        bridge: String,
+        /// The console's address on it
+        #[arg(long)]
+        address: Ipv6Addr,
+        /// The file with its key
+        #[arg(long)]
+        key: PathBuf,
     },
+}
+
+/// The name of a link to this program that is another command.
+const LSPARTITION: &str = "lspartition";
+
+impl Cli {
+    /// From the arguments of this process. `lspartition -dlpar` is written as on an HMC, whether by a link of that name or as a
+    /// subcommand; clap knows no such options.
+    pub(crate) fn from_arguments(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let mut words: Vec<OsString> = arguments.into_iter().collect();
+        let is_link = words.first().is_some_and(|own| Path::new(own).file_name() == Some(LSPARTITION.as_ref()));
+        if is_link {
+            words.insert(1, LSPARTITION.into());
+        }
+        if let Some(at) = words.iter().position(|word| word == LSPARTITION) {
+            words[at..].iter_mut().filter(|word| *word == "-dlpar").for_each(|word| *word = "--dlpar".into());
+        }
+        Self::try_parse_from(words)
+    }
 }
 
 #[derive(Debug, Args)]
@@ -193,10 +231,28 @@ pub(crate) enum OnOff {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use clap::CommandFactory as _;
+
+    use super::*;
 
     #[test]
     fn the_definition_is_consistent() {
-        super::Cli::command().debug_assert();
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn lspartition_is_called_as_on_an_hmc() {
+        for words in [
+            "lparlab lspartition -dlpar",
+            "lparlab lspartition --dlpar",
+            "/usr/bin/lspartition -dlpar",
+            "lparlab --lab x lspartition -dlpar --json",
+        ] {
+            let cli = Cli::from_arguments(words.split(' ').map(OsString::from)).unwrap();
+            assert!(matches!(cli.command, Command::Lspartition { dlpar: true, .. }), "{words}");
+        }
+        assert!(Cli::from_arguments(["lparlab", "status", "-dlpar"].map(OsString::from)).is_err());
     }
 }

@@ -8,6 +8,7 @@ pub(crate) mod down;
 pub(crate) mod exec;
 pub(crate) mod isolation;
 pub(crate) mod labs;
+pub(crate) mod lspartition;
 pub(crate) mod migrate;
 pub(crate) mod run;
 pub(crate) mod status;

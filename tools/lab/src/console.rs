@@ -7,47 +7,30 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use lab_guest::channel::{Reply, Request};
-use serde::{Deserialize, Serialize};
+use lab_guest::channel::Request;
+use wire::key::PublicKey;
 
+use crate::agent::Agents;
 use crate::error::Error;
 use crate::guest::Guests;
+use message::{FromConsole, ToConsole};
+use session::Post;
 
+pub mod adversary;
+pub mod key;
+pub mod message;
 pub mod relay;
-
-/// What the lab tells a console: one JSON object a line, on its standard input.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
-pub enum ToConsole {
-    /// A partition has come: its channel is this socket.
-    Attach { lpar: String, socket: PathBuf },
-    /// It is gone.
-    Detach { lpar: String },
-    /// Pass this on.
-    Send { lpar: String, request: Request },
-}
-
-/// What it tells the lab, on its standard output.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
-pub enum FromConsole {
-    /// The channel is open.
-    Attached { lpar: String },
-    /// A partition said this.
-    Said { lpar: String, reply: Reply },
-    /// The channel ended, or could not be opened.
-    Lost { lpar: String, cause: String },
-}
+pub mod session;
 
 /// The console of one system.
 #[derive(Debug)]
 pub struct Console {
-    system: String,
+    post: Post,
     log: PathBuf,
     guests: Arc<Guests>,
+    agents: Arc<Agents>,
     running: Mutex<Option<Running>>,
     attached: Mutex<BTreeMap<String, Attachment>>,
     starts: AtomicU32,
@@ -64,15 +47,27 @@ struct Running {
 struct Attachment {
     socket: PathBuf,
     is_open: bool,
+    /// Its number and its agent's key, once that is known.
+    pin: Option<(u8, PublicKey)>,
+}
+
+impl Attachment {
+    /// What a process is told that does not know of the partition.
+    fn introduction(&self, lpar: &str) -> impl Iterator<Item = ToConsole> + use<> {
+        let attach = ToConsole::Attach { lpar: lpar.to_owned(), socket: self.socket.clone() };
+        let lpar = lpar.to_owned();
+        std::iter::once(attach).chain(self.pin.map(|(id, key)| ToConsole::Pin { lpar, id, key }))
+    }
 }
 
 impl Console {
-    /// Starts the console of `system`.
-    pub fn start(system: &str, log: &Path, guests: Arc<Guests>) -> Result<Arc<Self>, Error> {
+    /// Starts the console at `post`, whose key is made by now.
+    pub fn start(post: Post, log: &Path, guests: Arc<Guests>, agents: Arc<Agents>) -> Result<Arc<Self>, Error> {
         let console = Arc::new(Self {
-            system: system.to_owned(),
+            post,
             log: log.to_owned(),
             guests,
+            agents,
             running: Mutex::new(None),
             attached: Mutex::default(),
             starts: AtomicU32::new(0),
@@ -83,11 +78,14 @@ impl Console {
     }
 
     fn launch(self: &Arc<Self>) -> Result<(), Error> {
-        let failed = |source| Error::io("start the console of", &self.system, source);
+        let failed = |source| Error::io("start the console of", &self.post.system, source);
         let program = std::env::current_exe().map_err(failed)?;
         let log = std::fs::OpenOptions::new().create(true).append(true).open(&self.log).map_err(failed)?;
         let mut child = Command::new(program)
-            .args(["console-process", &self.system])
+            .args(["console-process", &self.post.system, "--bridge", &self.post.bridge, "--address"])
+            .arg(self.post.address.to_string())
+            .arg("--key")
+            .arg(&self.post.key)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log)
@@ -100,8 +98,8 @@ impl Console {
         self.starts.fetch_add(1, Ordering::Relaxed);
         let console = Arc::clone(self);
         std::thread::spawn(move || console.listen(stdout));
-        let attached: Vec<_> = lock(&self.attached).iter().map(|(lpar, a)| (lpar.clone(), a.socket.clone())).collect();
-        attached.into_iter().try_for_each(|(lpar, socket)| self.tell(&ToConsole::Attach { lpar, socket }))
+        let known: Vec<_> = lock(&self.attached).iter().flat_map(|(lpar, a)| a.introduction(lpar)).collect();
+        known.iter().try_for_each(|message| self.tell(message))
     }
 
     /// Passes on what the process says, and starts another when it ends.
@@ -110,7 +108,7 @@ impl Console {
             let Ok(line) = line else { break };
             match serde_json::from_str(&line) {
                 Ok(said) => self.take(said),
-                Err(error) => eprintln!("lparlab: console of {}: {error}: {line}", self.system),
+                Err(error) => eprintln!("lparlab: console of {}: {error}: {line}", self.post.system),
             }
         }
         if let Some(mut running) = lock(&self.running).take() {
@@ -123,7 +121,9 @@ impl Console {
             attached.values_mut().for_each(|attachment| attachment.is_open = false);
             attached.keys().cloned().collect()
         };
-        self.guests.give_up(&lpars, &format!("the console of {} died", self.system));
+        let cause = format!("the console of {} died", self.post.system);
+        self.guests.give_up(&lpars, &cause);
+        self.agents.give_up(&self.post.system, &cause);
         if self.ending.load(Ordering::Relaxed) {
             return;
         }
@@ -140,11 +140,16 @@ impl Console {
                 }
             }
             FromConsole::Said { lpar, reply } => self.guests.deliver(&lpar, reply),
+            // What a partition that was detached says last is nothing that counts.
+            FromConsole::Agent { lpar, news } if lock(&self.attached).contains_key(&lpar) => {
+                self.agents.take(&self.post.system, &lpar, news);
+            }
+            FromConsole::Agent { .. } => {}
             FromConsole::Lost { lpar, cause } => {
                 // A partition that was detached is meant to be lost.
                 if let Some(attachment) = lock(&self.attached).get_mut(&lpar) {
                     attachment.is_open = false;
-                    eprintln!("lparlab: console of {}: {lpar}: {cause}", self.system);
+                    eprintln!("lparlab: console of {}: {lpar}: {cause}", self.post.system);
                 }
             }
         }
@@ -152,14 +157,41 @@ impl Console {
 
     /// A partition has come to the system.
     pub fn attach(&self, lpar: &str, socket: &Path) -> Result<(), Error> {
-        let attachment = Attachment { socket: socket.to_owned(), is_open: false };
+        let attachment = Attachment { socket: socket.to_owned(), is_open: false, pin: None };
         lock(&self.attached).insert(lpar.to_owned(), attachment);
         self.tell(&ToConsole::Attach { lpar: lpar.to_owned(), socket: socket.to_owned() })
+    }
+
+    /// The agent of a partition that is attached proves itself with this key.
+    pub fn pin(&self, lpar: &str, id: u8, key: PublicKey) -> Result<(), Error> {
+        match lock(&self.attached).get_mut(lpar) {
+            Some(attachment) => attachment.pin = Some((id, key)),
+            None => return Err(Error::Refused(format!("{lpar} is not attached to {}", self.post.system))),
+        }
+        self.tell(&ToConsole::Pin { lpar: lpar.to_owned(), id, key })
+    }
+
+    /// The name of its managed system.
+    pub fn system(&self) -> &str {
+        &self.post.system
+    }
+
+    /// Asks a partition's agent; see [`Agents`].
+    pub(crate) fn ask(
+        &self,
+        lpar: &str,
+        ask: u64,
+        request: wire::message::Request,
+        patience: Duration,
+    ) -> Result<(), Error> {
+        let patience_ms = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
+        self.tell(&ToConsole::Ask { lpar: lpar.to_owned(), ask, request: Box::new(request), patience_ms })
     }
 
     /// A partition has left. That the process cannot be told is no matter: a new one will not know of it.
     pub fn detach(&self, lpar: &str) {
         lock(&self.attached).remove(lpar);
+        self.agents.forget(&self.post.system, lpar);
         let _ = self.tell(&ToConsole::Detach { lpar: lpar.to_owned() });
     }
 
@@ -187,7 +219,7 @@ impl Console {
     pub fn kill(&self) -> Result<(), Error> {
         match lock(&self.running).as_mut() {
             Some(running) => {
-                running.child.kill().map_err(|source| Error::io("kill the console of", &self.system, source))
+                running.child.kill().map_err(|source| Error::io("kill the console of", &self.post.system, source))
             }
             None => Ok(()),
         }
@@ -201,7 +233,7 @@ impl Console {
     }
 
     fn tell(&self, message: &ToConsole) -> Result<(), Error> {
-        let failed = |cause: String| Error::failed("reach the console of", &self.system, cause);
+        let failed = |cause: String| Error::failed("reach the console of", &self.post.system, cause);
         let mut line = serde_json::to_string(message).map_err(|error| failed(error.to_string()))?;
         line.push('\n');
         let mut running = lock(&self.running);

@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::guest::QUICK;
 use crate::lab::{Frame, Lab};
 use crate::machine::PluggedDimm;
 use crate::partition::{Body, Partition};
@@ -20,6 +19,11 @@ use crate::qemu::hotplug::{self, HotplugError};
 use crate::qmp::Qmp;
 use crate::scenario::LMB_MIB;
 use crate::scenario::step::{Direction, Resource};
+use tell::Messenger;
+
+pub use tell::AgentReport;
+
+mod tell;
 
 /// What was asked, and what came of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +36,8 @@ pub struct Change {
     pub guest_before: u32,
     /// See `guest_before`.
     pub guest_after: u32,
+    /// What its agent said of it, where it has one.
+    pub agent: Option<AgentReport>,
 }
 
 /// The kernel works at its own pace under TCG.
@@ -41,10 +47,6 @@ const REFUSED_DEADLINE: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(50);
 /// Longer than the kernel's slowest tick, shorter than anybody minds.
 const STILLNESS: Duration = Duration::from_millis(300);
-/// DRC index of core n: PAPR's type CPU in the top nibble; QEMU numbers cores by their first thread.
-const CPU_DRC: u32 = 0x1000_0000;
-/// DRC index of memory block n: type LMB.
-const LMB_DRC: u32 = 0x8000_0000;
 
 /// Adds or removes; `amount` is CPUs, or MiB.
 pub fn change(
@@ -57,7 +59,9 @@ pub fn change(
     let mut held = partition.take()?;
     let name = &partition.spec.name;
     let Some(body) = held.as_mut() else { return Err(Error::Refused(format!("{name} is not activated"))) };
-    let request = Request { lab, partition, frame: &lab.frames[body.system], resource };
+    let frame = &lab.frames[body.system];
+    let messenger = Messenger::to(lab, partition, frame)?;
+    let request = Request { lab, partition, frame, resource, messenger };
     let before = request.count(body)?;
     request.check(before, direction, amount)?;
     let guest_before = request.guest_count()?;
@@ -83,7 +87,7 @@ pub fn change(
         }
     }
     let guest_after = request.wait_guest(guest_before, before, after, said.as_deref())?;
-    Ok(Change { before, after, guest_before, guest_after })
+    Ok(Change { before, after, guest_before, guest_after, agent: request.messenger.report() })
 }
 
 struct Request<'a> {
@@ -91,6 +95,7 @@ struct Request<'a> {
     partition: &'a Partition,
     frame: &'a Frame,
     resource: Resource,
+    messenger: Messenger<'a>,
 }
 
 impl Request<'_> {
@@ -258,34 +263,12 @@ impl Request<'_> {
         Err(Error::Refused(format!("the partition keeps all blocks that were added: {}", refusals.join("; "))))
     }
 
-    /// Tells the partition, through the console of the system it is on, to take up or release one resource. Its refusal
-    /// comes back as words; an error is a console or a partition that does not answer.
     fn tell(&self, direction: Direction, number: u32) -> Result<Option<String>, Error> {
-        let line = dlpar_line(self.resource, direction, number);
-        let deadline = TAKE_UP_DEADLINE + QUICK;
-        self.lab.guests.try_write(
-            &self.frame.console,
-            &self.partition.spec.name,
-            "/sys/kernel/dlpar",
-            line.as_bytes(),
-            deadline,
-        )
+        self.messenger.tell(self.resource, direction, number)
     }
 
     fn kept(&self, refusal: &str) -> Error {
         Error::guest(&self.partition.spec.name, "change its processors", refusal)
-    }
-}
-
-/// The kernel's grammar (arch/powerpc/platforms/pseries/dlpar.c); `number` is a core's or a block's.
-fn dlpar_line(resource: Resource, direction: Direction, number: u32) -> String {
-    let action = match direction {
-        Direction::Add => "add",
-        Direction::Remove => "remove",
-    };
-    match resource {
-        Resource::Cpu => format!("cpu {action} index {:#x}\n", CPU_DRC | number),
-        Resource::Mem => format!("memory {action} index {:#x}\n", LMB_DRC | number),
     }
 }
 
@@ -318,7 +301,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_partition_is_told_by_drc_index() {
+    fn a_block_is_numbered_by_its_address() {
         let dimm = PluggedDimm {
             memory: "memory0".into(),
             device: "dimm0".into(),
@@ -327,8 +310,6 @@ mod tests {
             slot: 0,
         };
         assert_eq!(block_of(&dimm), 4);
-        assert_eq!(dlpar_line(Resource::Mem, Direction::Remove, 4), "memory remove index 0x80000004\n");
-        assert_eq!(dlpar_line(Resource::Cpu, Direction::Add, 3), "cpu add index 0x10000003\n");
     }
 
     #[test]

@@ -72,17 +72,17 @@ impl From<&str> for Cause {
     }
 }
 
-/// Each error of a chain says its own part only.
-fn chain(error: &dyn std::error::Error) -> Cause {
+/// An error and its causes: each error of a chain says its own part only.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
-    Cause(causes.map(ToString::to_string).collect::<Vec<_>>().join(": "))
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 macro_rules! causes {
     ($($error:ty),+) => {
         $(impl From<$error> for Cause {
             fn from(error: $error) -> Self {
-                chain(&error)
+                Self(chain(&error))
             }
         })+
     };

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::error::Error;
+use crate::scenario::Lpar;
 
 /// A guest image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,24 +25,30 @@ pub fn cache() -> PathBuf {
 }
 
 impl Image {
-    /// What tells images apart: the kernel's name, and whether Debian's tools are in it.
-    pub fn key(kernel: &str, with_tools: bool) -> String {
-        if with_tools { format!("{kernel}+tools") } else { kernel.to_owned() }
+    /// What tells images apart: the kernel's name, and whether Debian's tools and lparkit's agent are in it.
+    pub fn key(lpar: &Lpar) -> String {
+        let Lpar { kernel, debian_tools, agent, .. } = lpar;
+        let [tools, agent] =
+            [(*debian_tools, "+tools"), (*agent, "+agent")].map(|(is, word)| if is { word } else { "" });
+        format!("{kernel}{tools}{agent}")
     }
 
     /// Finds an image, or makes it. `LPARLAB_IMAGES` may name a directory with images ready made, one directory a key;
     /// otherwise `cargo xtask guest-image` is asked, in the
     /// checkout that `LPARLAB_CHECKOUT` names, or in this one.
-    pub fn get(kernel: &str, with_tools: bool) -> Result<Self, Error> {
-        let key = Self::key(kernel, with_tools);
+    pub fn get(lpar: &Lpar) -> Result<Self, Error> {
+        let key = Self::key(lpar);
         if let Some(directory) = std::env::var_os("LPARLAB_IMAGES") {
             return Self::at(&Path::new(&directory).join(key));
         }
         let failed = |cause: String| Error::failed("make guest image", &key, cause);
         let mut command = Command::new("cargo");
-        command.args(["xtask", "guest-image", "--kernel", kernel]);
-        if with_tools {
+        command.args(["xtask", "guest-image", "--kernel", &lpar.kernel]);
+        if lpar.debian_tools {
             command.arg("--tools");
+        }
+        if lpar.agent {
+            command.arg("--agent");
         }
         if let Some(checkout) = std::env::var_os("LPARLAB_CHECKOUT") {
             command.current_dir(checkout);

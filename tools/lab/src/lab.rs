@@ -8,7 +8,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::console::Console;
+use wire::key::PublicKey;
+
+use crate::agent::Agents;
+use crate::console::session::Post;
+use crate::console::{Console, key};
 use crate::error::Error;
 use crate::guest::Guests;
 use crate::image::Image;
@@ -31,8 +35,10 @@ pub struct Lab {
     pub frames: Vec<Frame>,
     /// The partitions, in the scenario's order.
     pub partitions: Vec<Partition>,
-    /// Talks to them.
+    /// Talks to them over their channels.
     pub guests: Arc<Guests>,
+    /// Talks to their agents over the consoles' sessions.
+    pub agents: Arc<Agents>,
     images: BTreeMap<String, Image>,
     incarnations: AtomicU32,
     network: Namespace,
@@ -73,6 +79,7 @@ pub struct Frame {
     pub index: usize,
     /// Its console.
     pub console: Arc<Console>,
+    key: Mutex<PublicKey>,
     is_isolating: Mutex<bool>,
 }
 
@@ -90,6 +97,11 @@ impl Frame {
     /// The console's address on the management network.
     pub fn console_address(&self) -> Ipv6Addr {
         network::console_address(self.number())
+    }
+
+    /// What its console proves itself with.
+    pub fn console_key(&self) -> PublicKey {
+        *self.key.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The bridge that is its MGMTSWITCH.
@@ -112,19 +124,42 @@ impl Lab {
         images: BTreeMap<String, Image>,
         outer: &NamespaceId,
     ) -> Result<Self, Error> {
-        let guests = Arc::new(Guests::default());
+        let (guests, agents) = (Arc::new(Guests::default()), Arc::new(Agents::default()));
         let network = Namespace::claim(outer).map_err(|error| Error::failed("make", "the networks", error))?;
         let numbers: Vec<u16> = (0..).take(scenario.systems.len()).collect();
         network.apply(&network::base(&numbers)).map_err(|error| Error::failed("make", "the networks", error))?;
         let mut frames = Vec::new();
-        for (index, spec) in scenario.systems.iter().enumerate() {
+        for (number, (index, spec)) in numbers.into_iter().zip(scenario.systems.iter().enumerate()) {
             let log = directory.join(format!("{}.console.log", spec.name));
-            let console = Console::start(&spec.name, &log, Arc::clone(&guests))?;
-            frames.push(Frame { spec: spec.clone(), index, console, is_isolating: Mutex::new(true) });
+            let post = Post {
+                system: spec.name.clone(),
+                bridge: network::management_bridge(number),
+                address: network::console_address(number),
+                key: directory.join(format!("{}.console.key", spec.name)),
+            };
+            let key = key::make(&post.key)?;
+            let console = Console::start(post, &log, Arc::clone(&guests), Arc::clone(&agents))?;
+            frames.push(Frame {
+                spec: spec.clone(),
+                index,
+                console,
+                key: Mutex::new(key),
+                is_isolating: Mutex::new(true),
+            });
         }
         let partitions = scenario.lpars.iter().map(|spec| Partition::new(spec, directory)).collect();
         let directory = directory.to_owned();
-        Ok(Self { scenario, directory, frames, partitions, guests, images, incarnations: AtomicU32::new(0), network })
+        Ok(Self {
+            scenario,
+            directory,
+            frames,
+            partitions,
+            guests,
+            agents,
+            images,
+            incarnations: AtomicU32::new(0),
+            network,
+        })
     }
 
     /// The partition called `name`.
@@ -220,7 +255,7 @@ impl Lab {
         let number = self.incarnations.fetch_add(1, Ordering::Relaxed);
         let sockets = self.directory.join(format!("{}.{number}", spec.name));
         std::fs::create_dir(&sockets).map_err(|source| Error::io("make directory", sockets.display(), source))?;
-        let image = self.images.get(&Image::key(&spec.kernel, spec.debian_tools)).ok_or_else(|| {
+        let image = self.images.get(&Image::key(spec)).ok_or_else(|| {
             Error::failed("start", &spec.name, format!("there is no guest image for kernel {}", spec.kernel))
         })?;
         let identity = frame.identity();

@@ -12,6 +12,7 @@
 //!
 //! `scenario` says what a lab consists of; `run` performs its steps.
 
+pub mod agent;
 pub mod capture;
 pub mod console;
 pub mod control;
@@ -20,10 +21,12 @@ pub mod dlpar;
 pub mod doctor;
 pub mod echo;
 pub mod echo_service;
+pub mod enrolment;
 pub mod error;
 pub mod guest;
 pub mod image;
 pub mod lab;
+pub mod lspartition;
 pub mod machine;
 pub mod migration;
 pub mod namespace;

@@ -2,15 +2,14 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 use cli::{Cli, Command};
+use lab::console::session::Post;
 
 mod cli;
 mod cmd;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::from_arguments(std::env::args_os()).unwrap_or_else(|error| error.exit());
     match run(cli) {
         Ok(code) => code,
         Err(error) => {
@@ -26,6 +25,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Doctor(json) => cmd::doctor::run(json.json),
         Command::Up { scenario, no_wait } => cmd::up::run(scenario.as_deref(), &cli.lab, !no_wait),
         Command::Status { json, watch } => cmd::status::run(&lab, json.json, watch),
+        Command::Lspartition { dlpar: _, json } => cmd::lspartition::run(&lab, json.json),
         Command::Labs(json) => cmd::labs::run(json.json),
         Command::Console { lpar } => cmd::console::run(&lab, &lpar),
         Command::Dlpar { lpar, resource, direction, amount, json } => {
@@ -40,8 +40,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             cmd::run::run(&scenario, junit.as_deref(), json.as_deref(), logs.as_deref())
         }
         Command::Supervise { directory, outer, run } => cmd::supervise::run(&directory, &outer, run.as_deref()),
-        Command::ConsoleProcess { .. } => {
-            lab::console::relay::serve()?;
+        Command::ConsoleProcess { system, bridge, address, key } => {
+            lab::console::relay::serve(&Post { system, bridge, address, key })?;
             Ok(ExitCode::SUCCESS)
         }
     }

@@ -77,6 +77,9 @@ pub struct Lpar {
     /// With Debian's drmgr, lsslot and lparstat in the image.
     #[serde(default)]
     pub debian_tools: bool,
+    /// With lparkit's agent, which holds a session with the console: then the partition is asked through that alone.
+    #[serde(default)]
+    pub agent: bool,
     /// Size of its vscsi disk in MiB, none without it.
     #[serde(default)]
     pub disk_mib: Option<u32>,
@@ -188,6 +191,7 @@ impl Scenario {
             max_memory_mib: default_lpar_max_memory(),
             kernel: default_kernel(),
             debian_tools: false,
+            agent: false,
             disk_mib: Some(64),
             management_slot: default_management_slot(),
             migratable: true,

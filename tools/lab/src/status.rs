@@ -4,8 +4,10 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
+use crate::agent::AgentView;
 use crate::lab::Lab;
-use crate::partition::{Journal, View};
+use crate::lspartition::Entry;
+use crate::partition::{Journal, State, View};
 
 /// A lab.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,8 +52,10 @@ pub struct LparStatus {
     pub view: View,
     /// Its address on the management network, and on the ordinary one.
     pub addresses: (String, String),
-    /// Whether its system's console has a connection to it.
+    /// Whether its system's console has a connection to it: the agent's session where there is an agent, else the channel.
     pub is_connected: bool,
+    /// What its system's console knows of its agent, where there is to be one.
+    pub agent: Option<AgentView>,
 }
 
 /// Looks at a lab.
@@ -72,11 +76,14 @@ pub fn of(lab: &Lab) -> Status {
     let lpars = lab.partitions.iter().map(|partition| {
         let view = partition.view();
         let spec = &partition.spec;
+        let agent = spec.agent.then(|| lab.agents.view(&view.system, &spec.name));
+        let has_channel = || lab.frame(&view.system).is_ok_and(|frame| frame.console.is_connected(&spec.name));
         LparStatus {
             name: spec.name.clone(),
             id: spec.id,
             addresses: (crate::lab::management_address(spec).to_string(), spec.lan_address().to_string()),
-            is_connected: lab.frame(&view.system).is_ok_and(|frame| frame.console.is_connected(&spec.name)),
+            is_connected: agent.as_ref().map_or_else(has_channel, AgentView::is_active),
+            agent,
             view,
         }
     });
@@ -121,6 +128,23 @@ impl Status {
             }
         }
         text
+    }
+}
+
+impl Status {
+    /// What `lspartition -dlpar` shows: the partitions with a console, in the order of systems and numbers.
+    pub fn dlpar_entries(&self) -> Vec<Entry> {
+        let of = |system: &SystemStatus| {
+            let mut here: Vec<_> = self.lpars.iter().filter(|lpar| lpar.view.system == system.name).collect();
+            here.sort_by_key(|lpar| lpar.id);
+            let mtms = system.mtms.clone();
+            let entry = move |lpar: &LparStatus| {
+                let agent = lpar.agent.clone().filter(|_| lpar.view.state != State::NotActivated).unwrap_or_default();
+                Entry::new(lpar.id, mtms.clone(), &agent)
+            };
+            here.into_iter().map(entry).collect::<Vec<_>>()
+        };
+        self.systems.iter().flat_map(of).collect()
     }
 }
 

@@ -16,6 +16,7 @@ use crate::control::{self, Reply, Request};
 use crate::directory;
 use crate::dlpar;
 use crate::echo_service;
+use crate::enrolment;
 use crate::error::Error;
 use crate::image::Image;
 use crate::lab::Lab;
@@ -45,9 +46,8 @@ impl Plan {
     pub fn make(scenario: Scenario) -> Result<Self, Error> {
         let mut images = BTreeMap::new();
         for lpar in &scenario.lpars {
-            let key = Image::key(&lpar.kernel, lpar.debian_tools);
-            if let std::collections::btree_map::Entry::Vacant(place) = images.entry(key) {
-                let image = Image::get(&lpar.kernel, lpar.debian_tools)?;
+            if let std::collections::btree_map::Entry::Vacant(place) = images.entry(Image::key(lpar)) {
+                let image = Image::get(lpar)?;
                 place.insert((image.kernel, image.initrd));
             }
         }
@@ -80,7 +80,10 @@ pub fn open(directory: &Path, outer: &NamespaceId) -> Result<(Arc<Lab>, impl Siz
         lab.activate(partition)?;
         let (lab, name) = (Arc::clone(&lab), partition.spec.name.clone());
         std::thread::spawn(move || {
-            let ready = lab.partition(&name).and_then(|partition| lab.wait_ready(partition, started, READY_DEADLINE));
+            let ready = lab.partition(&name).and_then(|partition| {
+                lab.wait_ready(partition, started, READY_DEADLINE)?;
+                enrolment::enrol(&lab, partition)
+            });
             if let Err(error) = ready {
                 eprintln!("lparlab: {error}");
             }

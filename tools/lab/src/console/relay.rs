@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use lab_guest::channel::{self, Reply};
 
-use super::{FromConsole, ToConsole};
+use super::message::{FromConsole, News, Outcome, ToConsole};
+use super::session::{self, Handle, Order, Post};
 
 /// A line of the channel is 1 MiB at most; what is longer is not ours.
 const MAX_LINE_BYTES: u64 = (1 << 20) + 1;
@@ -20,18 +21,22 @@ const CONNECT_DEADLINE: Duration = Duration::from_secs(30);
 type Channels = Arc<Mutex<HashMap<String, UnixStream>>>;
 
 /// Serves until standard input ends, as it does when the lab ends.
-pub fn serve() -> io::Result<()> {
+pub fn serve(post: &Post) -> io::Result<()> {
     let channels = Channels::default();
+    // The channels are worth having without sessions, and the lab says which partitions have none.
+    let mut sessions = session::start(post, |news| tell(&news))
+        .inspect_err(|error| eprintln!("console: listen at {}%{}: {error}", post.address, post.bridge))
+        .ok();
     for line in io::stdin().lock().lines() {
         match serde_json::from_str(&line?) {
-            Ok(message) => obey(&channels, message),
+            Ok(message) => obey(&channels, sessions.as_mut(), message),
             Err(error) => eprintln!("console: {error}"),
         }
     }
     Ok(())
 }
 
-fn obey(channels: &Channels, message: ToConsole) {
+fn obey(channels: &Channels, sessions: Option<&mut Handle>, message: ToConsole) {
     match message {
         ToConsole::Attach { lpar, socket } => {
             let channels = Arc::clone(channels);
@@ -44,6 +49,12 @@ fn obey(channels: &Channels, message: ToConsole) {
             if let Some(stream) = lock(channels).remove(&lpar) {
                 let _ = stream.shutdown(std::net::Shutdown::Both);
             }
+            order(sessions, Order::Unpin { lpar });
+        }
+        ToConsole::Pin { lpar, id, key } => order(sessions, Order::Pin { lpar, id, key }),
+        ToConsole::Ask { lpar, ask, request, patience_ms } => {
+            let patience = Duration::from_millis(patience_ms);
+            order(sessions, Order::Ask { lpar, ask, request: *request, patience });
         }
         ToConsole::Send { lpar, request } => {
             let sent = match lock(channels).get_mut(&lpar) {
@@ -57,6 +68,17 @@ fn obey(channels: &Channels, message: ToConsole) {
                 tell(&FromConsole::Said { lpar, reply: Reply { id: request.id, answer } });
             }
         }
+    }
+}
+
+fn order(sessions: Option<&mut Handle>, order: Order) {
+    match (sessions, order) {
+        (Some(sessions), order) => sessions.give(order),
+        (None, Order::Ask { lpar, ask, .. }) => {
+            let outcome = Outcome::NotAsked("the console does not listen; see its log".into());
+            tell(&FromConsole::Agent { lpar, news: News::Ended { ask, outcome } });
+        }
+        (None, Order::Pin { .. } | Order::Unpin { .. }) => {}
     }
 }
 
