@@ -85,7 +85,7 @@ struct Known {
 #[derive(Debug, Clone)]
 struct Heard {
     number: u64,
-    system: String,
+    at: Instant,
     lpar: String,
     event: Event,
 }
@@ -97,6 +97,7 @@ pub struct Bookmark(u64);
 #[derive(Debug)]
 struct Asker {
     system: String,
+    lpar: String,
     answer: SyncSender<Outcome>,
 }
 
@@ -129,17 +130,18 @@ impl Agents {
         Bookmark(lock(&self.known).heard)
     }
 
-    /// Waits for an event of a partition behind a bookmark, at the console of `system`, of which `pick` makes something.
+    /// Waits for an event of a partition behind a bookmark, of which and of when it came `pick` makes something; whichever console
+    /// hears it.
     pub fn wait_event<T>(
         &self,
-        (system, lpar): (&str, &str),
+        lpar: &str,
         since: Bookmark,
         deadline: Duration,
-        pick: impl Fn(&Event) -> Option<T>,
+        pick: impl Fn(&Event, Instant) -> Option<T>,
     ) -> Option<T> {
         self.wait_for(deadline, |known| {
             let new = known.events.iter().filter(|heard| heard.number > since.0);
-            new.filter(|heard| heard.system == system && heard.lpar == lpar).find_map(|heard| pick(&heard.event))
+            new.filter(|heard| heard.lpar == lpar).find_map(|heard| pick(&heard.event, heard.at))
         })
     }
 
@@ -162,7 +164,8 @@ impl Agents {
     pub fn begin(&self, console: &Console, lpar: &str, request: Request, patience: Duration) -> Result<Asked, Error> {
         let ask = self.next_ask.fetch_add(1, Ordering::Relaxed) + 1;
         let (sender, answer) = sync_channel(1);
-        lock(&self.waiting).insert(ask, Asker { system: console.system().to_owned(), answer: sender });
+        let asker = Asker { system: console.system().to_owned(), lpar: lpar.to_owned(), answer: sender };
+        lock(&self.waiting).insert(ask, asker);
         let sent = console.ask(lpar, ask, request, patience);
         if sent.is_err() {
             lock(&self.waiting).remove(&ask);
@@ -189,8 +192,8 @@ impl Agents {
         match news {
             News::Event(event) => {
                 known.heard += 1;
-                let number = known.heard;
-                known.events.push_back(Heard { number, system: system.to_owned(), lpar: lpar.to_owned(), event });
+                let heard = Heard { number: known.heard, at: Instant::now(), lpar: lpar.to_owned(), event };
+                known.events.push_back(heard);
                 if known.events.len() > KEPT_EVENTS {
                     known.events.pop_front();
                 }
@@ -210,6 +213,7 @@ impl Agents {
     /// A partition has left a system: what its console knew of it does not count any more.
     pub(crate) fn forget(&self, system: &str, lpar: &str) {
         lock(&self.known).views.remove(&(system.to_owned(), lpar.to_owned()));
+        self.abandon("the partition has left the system", |asker| asker.system == system && asker.lpar == lpar);
     }
 
     /// The console of a system died, and with it all its sessions and questions.
@@ -217,14 +221,19 @@ impl Agents {
         let closed = News::Closed { cause: cause.to_owned() };
         let mut known = lock(&self.known);
         known.views.iter_mut().filter(|((of, _), _)| of == system).for_each(|(_, view)| view.take(&closed));
+        drop(known);
+        self.abandon(cause, |asker| asker.system == system);
+        self.changed.notify_all();
+    }
+
+    fn abandon(&self, cause: &str, whose: impl Fn(&Asker) -> bool) {
         lock(&self.waiting).retain(|_, asker| {
-            let stays = asker.system != system;
-            if !stays {
+            let goes = whose(asker);
+            if goes {
                 let _ = asker.answer.try_send(Outcome::Unknown(cause.to_owned()));
             }
-            stays
+            !goes
         });
-        self.changed.notify_all();
     }
 }
 

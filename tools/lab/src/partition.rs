@@ -104,6 +104,8 @@ pub struct Journal {
     pub warnings: Vec<String>,
     /// Longest time without an answer from the partition, seen from outside.
     pub blackout_ms: Option<u64>,
+    /// From the wake-up until its agent reported to the destination's console.
+    pub agent_back_ms: Option<u64>,
     /// Bytes that went to the destination.
     pub transferred_bytes: u64,
 }
@@ -129,6 +131,7 @@ impl Journal {
             reason: None,
             warnings: Vec::new(),
             blackout_ms: None,
+            agent_back_ms: None,
             transferred_bytes: 0,
         }
     }

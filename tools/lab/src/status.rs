@@ -166,6 +166,9 @@ pub fn summary(journal: &Journal) -> String {
     if let Some(blackout) = journal.blackout_ms {
         let _ = write!(text, ", blackout {blackout} ms");
     }
+    if let Some(back) = journal.agent_back_ms {
+        let _ = write!(text, ", agent back after {back} ms");
+    }
     if journal.transferred_bytes > 0 {
         let _ = write!(text, ", {} MiB transferred", journal.transferred_bytes >> 20);
     }

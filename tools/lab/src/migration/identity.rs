@@ -15,12 +15,17 @@ pub fn tell(lab: &Lab, partition: &Partition, frame: &Frame) -> Result<(), Error
     let name = &partition.spec.name;
     let (guests, console) = (&lab.guests, &frame.console);
     for Property { node, name: property, value } in properties_on(&partition.spec, &frame.identity()) {
+        let path = format!("{}/{property}", node.directory());
+        // Its agent may have written it.
+        if guests.read(console, name, &path)? == value {
+            continue;
+        }
         let phandle = guests.read(console, name, &format!("{}/phandle", node.directory()))?;
         let Ok(phandle) = <[u8; 4]>::try_from(phandle.as_slice()).map(u32::from_be_bytes) else {
             return Err(Error::guest(name, "read a phandle", format!("it has {} bytes, not 4", phandle.len())));
         };
         guests.write(console, name, "/proc/ppc64/ofdt", &update_property(phandle, property, &value), QUICK)?;
-        let found = guests.read(console, name, &format!("{}/{property}", node.directory()))?;
+        let found = guests.read(console, name, &path)?;
         if found != value {
             let [found, value] = [found, value].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
             let cause = format!("{property} is {found:?} after {value:?} was written");

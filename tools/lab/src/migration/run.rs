@@ -8,14 +8,16 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use wire::hex::MigrationId;
 
 use super::fault::{Breakage, Fault};
-use super::identity;
 use super::phase::Phase;
 use super::transfer::{Interruption, Transfer};
+use crate::console::key;
 use crate::echo::Prober;
+use crate::enrolment;
 use crate::error::Error;
-use crate::guest::{Pending, QUICK, Unmet, write_action};
+use crate::guest::QUICK;
 use crate::lab::{Frame, Hardware, Lab};
 use crate::partition::{Body, Journal, Partition, State};
 use crate::qemu::migration::{Progress, migration_progress};
@@ -23,12 +25,12 @@ use crate::qemu::migration::{Progress, migration_progress};
 pub use ask::run_state;
 use ask::{command, is_suspended};
 pub use back::recover;
+use partition_side::{Suspension, Word};
 
 mod ask;
 mod back;
+mod partition_side;
 
-/// The stream id that the partition writes. On PowerVM the console gives it; QEMU knows no streams (no H_VASI_STATE).
-const STREAM_ID: &[u8] = b"0x1234567\n";
 /// A guest under TCG on a loaded machine takes its time.
 const SUSPEND_DEADLINE: Duration = Duration::from_secs(120);
 const TRANSFER_DEADLINE: Duration = Duration::from_secs(300);
@@ -83,7 +85,11 @@ pub fn migrate(
         destination: None,
         hardware: None,
         transfer: None,
-        write: None,
+        suspension: None,
+        migration: MigrationId(u64::from_ne_bytes(
+            key::random().map_err(|source| Error::io("draw", "a number", source))?,
+        )),
+        woken: None,
         is_prepared: false,
         prober: None,
     };
@@ -106,8 +112,12 @@ struct Course<'a> {
     /// What the partition has.
     hardware: Option<Hardware>,
     transfer: Option<Transfer>,
-    /// The partition's write of the stream id.
-    write: Option<Pending>,
+    /// What it was asked in order to suspend.
+    suspension: Option<Suspension>,
+    /// The name of the migration in its agent's session.
+    migration: MigrationId,
+    /// When the destination was woken.
+    woken: Option<Instant>,
     /// Prepare hooks were begun: post hooks must follow.
     is_prepared: bool,
     prober: Option<Prober>,
@@ -254,30 +264,7 @@ impl Course<'_> {
             return refuse(format!("{name} does not run: QEMU says {state}"));
         }
         self.lab.guests.hello(&self.from.console, name, QUICK)?;
-        self.hooks(self.from, "check")
-    }
-
-    /// Runs the partition's hooks for a phase; the first that fails vetoes.
-    fn hooks(&self, frame: &Frame, phase: &str) -> Result<(), Error> {
-        let name = &self.partition.spec.name;
-        let directory = format!("/etc/lparkit/hooks.d/{phase}");
-        let argv = ["run-parts", "--exit-on-error", &directory];
-        let done = self.lab.guests.exec(&frame.console, name, &argv, self.options.hook_deadline)?;
-        let said =
-            [done.stdout, done.stderr].map(|text| String::from_utf8_lossy(&text).trim().replace('\n', "; ")).join("; ");
-        match done.status {
-            0 => Ok(()),
-            124 => Err(Error::guest(
-                name,
-                &format!("{phase} hooks"),
-                format!("not done in {:?}, ended", self.options.hook_deadline),
-            )),
-            status => Err(Error::guest(
-                name,
-                &format!("{phase} hooks"),
-                format!("vetoed with status {status}: {}", said.trim()),
-            )),
-        }
+        self.ask_check()
     }
 
     fn prepare(&mut self, body: &mut Body) -> Result<(), Error> {
@@ -301,10 +288,11 @@ impl Course<'_> {
         }
         let destination = self.lab.launch(spec, self.to, &machine)?;
         self.to.console.attach(&spec.name, &destination.sockets.join("channel"))?;
+        enrolment::introduce(self.lab, self.partition, self.to)?;
         self.destination = Some(destination);
         self.strike(Phase::Preparing)?;
         self.is_prepared = true;
-        self.hooks(self.from, "prepare")?;
+        self.ask_prepare()?;
         self.destination_lives()
     }
 
@@ -325,8 +313,7 @@ impl Course<'_> {
     }
 
     fn suspend(&mut self, body: &mut Body) -> Result<(), Error> {
-        let action = write_action("/sys/kernel/mobility/migration", STREAM_ID);
-        self.write = Some(self.lab.guests.begin(&self.from.console, &self.partition.spec.name, action)?);
+        self.suspension = Some(self.begin_suspension()?);
         let begun = Instant::now();
         let mut end = begun + SUSPEND_DEADLINE;
         loop {
@@ -334,11 +321,11 @@ impl Course<'_> {
                 return Ok(());
             }
             let failed = |cause: String| Err(Error::guest(&self.partition.spec.name, "suspend", cause));
-            match self.write.as_mut().and_then(Pending::poll) {
+            match self.suspension.as_mut().and_then(Suspension::word) {
                 // The console died, not the partition: it may suspend all the same, but not for long.
-                Some(Err(Unmet::ConsoleDied(_))) => end = end.min(begun + WITHOUT_CONSOLE),
-                Some(Err(cause)) => return failed(cause.to_string()),
-                Some(Ok(answer)) => return failed(format!("it went on by itself: {answer:?}")),
+                Some(Word::ConsoleDied) => end = end.min(begun + WITHOUT_CONSOLE),
+                Some(Word::Refused(cause)) => return failed(cause),
+                Some(Word::Returned(answer)) => return failed(format!("it went on by itself: {answer}")),
                 None => {}
             }
             self.still_wanted()?;
@@ -427,16 +414,18 @@ impl Course<'_> {
         self.destination_lives()?;
         if let Some(destination) = &mut self.destination {
             command(&mut destination.qmp, "system_wakeup", json!({}))?;
+            self.woken = Some(Instant::now());
         }
         self.strike(Phase::Resuming)?;
         let name = self.partition.spec.name.clone();
         let end = Instant::now() + RESUME_DEADLINE;
-        // The answer to the write is the partition's first word on the new system. Should it be lost with a console, ask.
+        // Its first word on the new system: of its kernel the answer to the write, of its agent a report to the new console.
+        // Should that be lost with a console, ask.
         loop {
-            match self.write.as_mut().and_then(Pending::poll) {
-                Some(Ok(_)) => break,
-                Some(Err(Unmet::ConsoleDied(_))) | None => {}
-                Some(Err(cause)) => return Err(Error::guest(&name, "resume", cause.to_string())),
+            match self.suspension.as_mut().and_then(Suspension::word) {
+                Some(Word::Returned(_)) => break,
+                Some(Word::ConsoleDied) | None => {}
+                Some(Word::Refused(cause)) => return Err(Error::guest(&name, "resume", cause)),
             }
             self.destination_lives()?;
             if self.to.console.is_connected(&name)
@@ -467,14 +456,13 @@ impl Course<'_> {
             view.sockets = sockets;
         });
         killed?;
-        let told = identity::tell(self.lab, self.partition, self.to);
-        let hooks = self.hooks(self.to, "post");
+        let followed_up = self.follow_up();
         self.measure();
         if !body.qemu.is_running() {
             return Err(Error::Refused("the destination's QEMU died".into()));
         }
         self.transfer = None;
-        told.and(hooks)
+        followed_up
     }
 
     fn measure(&mut self) {

@@ -33,7 +33,7 @@ impl Course<'_> {
         self.wake_source(body)?;
         self.wait_for_source(body)?;
         if self.is_prepared {
-            self.hooks(self.from, "post")?;
+            self.take_back()?;
         }
         self.measure();
         Ok(())
@@ -68,11 +68,11 @@ impl Course<'_> {
         Ok(())
     }
 
-    /// As long as the write has no answer, the partition may still be on its way into the suspension.
+    /// As long as it has not said what became of it, the partition may still be on its way into the suspension.
     fn wake_source(&mut self, body: &mut Body) -> Result<(), Error> {
-        let write = &mut self.write;
+        let suspension = &mut self.suspension;
         wake(&self.partition.spec.name, &mut body.qmp, &mut || {
-            write.as_mut().is_some_and(|write| write.poll().is_none())
+            suspension.as_mut().is_some_and(|suspension| suspension.word().is_none())
         })
     }
 
