@@ -34,6 +34,9 @@ pub(crate) enum Command {
         /// With Debian's own drmgr, lsslot, lparstat and their libraries.
         #[arg(long)]
         tools: bool,
+        /// With lparkit's agent, which the guest's init starts, and its command lines.
+        #[arg(long)]
+        agent: bool,
     },
     /// Downloads the packages that tests/kconfig/archive.toml pins under a name, and prints their paths.
     Fetch {

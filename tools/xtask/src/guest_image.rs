@@ -13,11 +13,11 @@ use crate::debian::{self, Found, Package};
 use crate::images::Images;
 use crate::kernel::{self, Kernel, Module};
 use crate::tree::Tree;
-use crate::{cpio, cross, digest, modules, userland};
+use crate::{agent, cpio, cross, digest, modules, userland};
 
 /// Directories of hooks, beside lab-guest's sources; the guest has them below /etc/lparkit.
 const HOOKS: &str = "tools/lab-guest/hooks";
-const HOOK_MOMENTS: [&str; 3] = ["check", "post", "prepare"];
+const HOOK_MOMENTS: [&str; 4] = ["check", "post", "prepare", "undo"];
 
 /// All that an image is made of.
 struct Inputs {
@@ -25,6 +25,8 @@ struct Inputs {
     busybox: Found,
     tools: Option<Found>,
     lab_guest: PathBuf,
+    /// The agent and its command lines.
+    agent: Vec<PathBuf>,
     /// Path in the guest and content.
     hooks: Vec<(String, Vec<u8>)>,
 }
@@ -66,6 +68,7 @@ struct Manifest<'a> {
     packages: Vec<&'a Package>,
     modules: Vec<&'a str>,
     lab_guest: Part,
+    agent: Vec<(String, Part)>,
     hooks: Vec<(&'a str, String)>,
 }
 
@@ -82,10 +85,24 @@ impl Part {
     }
 }
 
-/// The image's directory, found or made, for a kernel of images.toml or, with `vmlinux`, for that file.
-pub(crate) fn make(checkout: &Checkout, kernel: &str, vmlinux: Option<&Path>, tools: bool) -> Result<PathBuf> {
+/// Which image.
+pub(crate) struct Wanted<'a> {
+    /// A kernel of images.toml.
+    pub(crate) kernel: &'a str,
+    /// Or this file.
+    pub(crate) vmlinux: Option<&'a Path>,
+    /// With Debian's own tools.
+    pub(crate) tools: bool,
+    /// With lparkit's agent.
+    pub(crate) agent: bool,
+}
+
+/// The image's directory, found or made.
+pub(crate) fn make(checkout: &Checkout, wanted: &Wanted) -> Result<PathBuf> {
+    let Wanted { kernel, vmlinux, tools, agent } = *wanted;
     let images = Images::read(&checkout.root.join("tests/lab/images.toml"))?;
     let lab_guest = cross::build(checkout, "guest", &["lab-guest".to_owned()])?.remove(0);
+    let agent = if agent { agent::build(checkout)? } else { Vec::new() };
     let _lock = checkout.lock_cache()?;
     let inputs = Inputs {
         kernel: match vmlinux {
@@ -95,6 +112,7 @@ pub(crate) fn make(checkout: &Checkout, kernel: &str, vmlinux: Option<&Path>, to
         busybox: debian::find(checkout, &images.busybox)?,
         tools: tools.then(|| debian::find(checkout, &images.tools)).transpose()?,
         lab_guest,
+        agent,
         hooks: hooks(&checkout.root.join(HOOKS))?,
     };
     let kernel = if vmlinux.is_some() { "file" } else { kernel };
@@ -109,6 +127,9 @@ fn key(inputs: &Inputs) -> Result<String> {
     let mut parts = vec![digest::of_file(&own)?, digest::of_file(&inputs.lab_guest)?];
     if let Origin::File { sha256, .. } = &inputs.kernel {
         parts.push(format!("vmlinux {sha256}"));
+    }
+    for program in &inputs.agent {
+        parts.push(format!("{} {}", agent::name(program), digest::of_file(program)?));
     }
     parts.extend(inputs.packages().map(|package| format!("{} {} {}", package.name, package.sha256, package.pinned)));
     parts.extend(inputs.hooks.iter().map(|(path, content)| format!("{path} {}", digest::of_bytes(content))));
@@ -151,6 +172,11 @@ fn write(checkout: &Checkout, name: &str, inputs: &Inputs, dir: &Path) -> Result
         packages: inputs.packages().collect(),
         modules: kernel.modules.iter().map(|module| module.name.as_str()).collect(),
         lab_guest: Part::of(&inputs.lab_guest)?,
+        agent: inputs
+            .agent
+            .iter()
+            .map(|program| Ok((agent::name(program), Part::of(program)?)))
+            .collect::<Result<_>>()?,
         hooks: inputs.hooks.iter().map(|(path, content)| (path.as_str(), digest::of_bytes(content))).collect(),
     };
     fs::write(dir.join("image.json"), serde_json::to_vec_pretty(&manifest)?).context("write image.json")
@@ -185,8 +211,8 @@ fn tree(checkout: &Checkout, inputs: &Inputs, kernel: &Kernel) -> Result<Tree> {
     // The first process has these open before it can mount a devtmpfs.
     tree.character_device("dev/console", 5, 1);
     tree.character_device("dev/null", 1, 3);
-    tree.file("etc/passwd", 0o644, "root:x:0:0:root:/root:/bin/sh\n");
-    tree.file("etc/group", 0o644, "root:x:0:\n");
+    tree.file("etc/passwd", 0o644, format!("root:x:0:0:root:/root:/bin/sh\n{}", agent::USER));
+    tree.file("etc/group", 0o644, format!("root:x:0:\n{}", agent::GROUPS));
     let init = fs::read(&inputs.lab_guest).with_context(|| format!("read {}", inputs.lab_guest.display()))?;
     tree.file("init", 0o755, init);
     let deb = |package: &Package| checkout.cache.join(&package.file);
@@ -196,6 +222,7 @@ fn tree(checkout: &Checkout, inputs: &Inputs, kernel: &Kernel) -> Result<Tree> {
     for package in inputs.tools.iter().flat_map(|found| &found.packages) {
         userland::add_programs(&mut tree, &deb(package))?;
     }
+    agent::add(&mut tree, &inputs.agent, inputs.tools.is_some())?;
     for (moment, _) in modules::WANTED {
         let paths = kernel.modules.iter().filter(|module| module.moment == moment);
         let list: String = paths.map(|module| format!("/usr/lib/modules/{}.ko\n", module.name)).collect();

@@ -3,6 +3,7 @@
 //! All print paths on standard output and what they do on standard error. Everything is kept in the cache directory that
 //! `tests/debian/cache` prints, under names made of what went in, so that a second call has nothing to do.
 
+mod agent;
 mod checkout;
 mod cli;
 mod cpio;
@@ -24,6 +25,7 @@ use clap::Parser;
 
 use checkout::Checkout;
 use cli::{Cli, Command};
+use guest_image::Wanted;
 use images::Pins;
 
 fn main() -> ExitCode {
@@ -46,8 +48,9 @@ fn run(command: &Command) -> Result<()> {
                 println!("{}", path.display());
             }
         }
-        Command::GuestImage { kernel, vmlinux, tools } => {
-            println!("{}", guest_image::make(&checkout, kernel, vmlinux.as_deref(), *tools)?.display());
+        Command::GuestImage { kernel, vmlinux, tools, agent } => {
+            let wanted = Wanted { kernel, vmlinux: vmlinux.as_deref(), tools: *tools, agent: *agent };
+            println!("{}", guest_image::make(&checkout, &wanted)?.display());
         }
         Command::Fetch { name } => {
             let pins = Pins::read(&checkout.root.join("tests/kconfig/archive.toml"))?;

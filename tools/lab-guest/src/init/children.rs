@@ -1,6 +1,7 @@
-//! Children of the first process: the console's shell and the channel's server are started again when they end; every other
-//! process whose parent is gone is reaped.
+//! Children of the first process: the console's shell, the channel's server and where there is one lparkit's agent are started
+//! again when they end; every other process whose parent is gone is reaped.
 
+use std::fs::File;
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::Command;
@@ -32,10 +33,19 @@ fn end_of(signal: Signal) -> Option<End> {
     }
 }
 
+/// The agent. Only some images have it, and it starts when the lab has enrolled the partition: its key is written last.
+const AGENT: &str = "/usr/sbin/lpard";
+const AGENT_KEY: &str = "/var/lib/lparkit/key";
+const AGENT_LOG: &str = "/var/log/lpard.log";
+
 /// A child that is kept.
 struct Kept {
-    terminal: &'static str,
+    program: &'static str,
     arguments: &'static [&'static str],
+    /// It is not started before this is there.
+    needs: &'static str,
+    /// Where it writes what it says, if not on the console.
+    log: Option<&'static str>,
     started: Option<Instant>,
     pid: Option<Pid>,
 }
@@ -47,15 +57,15 @@ pub(crate) struct Children {
 
 impl Children {
     pub(crate) fn begin() -> Self {
-        let console: &[_] = &["session", "--tty", "/dev/hvc0", "--", "-/bin/sh"];
-        let channel: &[_] = &["channel", "/dev/hvc1"];
-        let kept = [("/dev/hvc0", console), ("/dev/hvc1", channel)].map(|(terminal, arguments)| Kept {
-            terminal,
-            arguments,
-            started: None,
-            pid: None,
-        });
-        Self { kept: kept.into() }
+        let ours = |needs, arguments| Kept { program: "/init", arguments, needs, log: None, started: None, pid: None };
+        let mut kept = vec![
+            ours("/dev/hvc0", &["session", "--tty", "/dev/hvc0", "--", "-/bin/sh"]),
+            ours("/dev/hvc1", &["channel", "/dev/hvc1"]),
+        ];
+        if Path::new(AGENT).exists() {
+            kept.push(Kept { program: AGENT, log: Some(AGENT_LOG), ..ours(AGENT_KEY, &[]) });
+        }
+        Self { kept }
     }
 
     /// Until a signal ends the guest.
@@ -84,10 +94,14 @@ impl Children {
         }
     }
 
-    /// Starts who is due; the time until the next one is.
+    /// Starts who is due; the time until the next one is. What one still needs is looked for once a second.
     fn start_due(&mut self) -> Option<Duration> {
         let mut next = None;
-        for kept in self.kept.iter_mut().filter(|kept| kept.pid.is_none() && Path::new(kept.terminal).exists()) {
+        for kept in self.kept.iter_mut().filter(|kept| kept.pid.is_none()) {
+            if !Path::new(kept.needs).exists() {
+                next = Some(BETWEEN_STARTS);
+                continue;
+            }
             let wait = kept.started.map_or(Duration::ZERO, |started| BETWEEN_STARTS.saturating_sub(started.elapsed()));
             if wait.is_zero() {
                 kept.start();
@@ -120,7 +134,10 @@ impl Children {
 impl Kept {
     fn start(&mut self) {
         self.started = Some(Instant::now());
-        let mut command = Command::new("/init");
+        let mut command = Command::new(self.program);
+        if let Some(log) = self.log.and_then(|path| File::options().create(true).append(true).open(path).ok()) {
+            command.stderr(log);
+        }
         command.args(self.arguments).current_dir("/root").env_clear();
         command.envs([
             ("HOME", "/root"),
@@ -130,7 +147,7 @@ impl Kept {
         ]);
         match command.spawn() {
             Ok(child) => self.pid = i32::try_from(child.id()).ok().map(Pid::from_raw),
-            Err(error) => eprintln!("init: start {:?}: {error}", self.arguments),
+            Err(error) => eprintln!("init: start {} {:?}: {error}", self.program, self.arguments),
         }
     }
 }

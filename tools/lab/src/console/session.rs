@@ -4,13 +4,13 @@
 //! ```text
 //!                  .-- questions --- datagrams --> answer, signed
 //! UDP 657 ---------'-- heartbeats -'    |
-//! TCP 657 --- admission --- TLS, a pinned key ---> partner: wire::console ---> news for the lab
+//! TCP 657 --- wire's door --- TLS, a pinned key ---> partner: wire::console ---> news for the lab
 //!                 '-- refused, said once (complaints)             ^
 //!                                      orders of the lab --------'
 //! ```
 //!
 //! One thread, one poll(2). What a message means is decided in `wire`; what it is good for, in the lab. Nothing that comes
-//! from the network before a pinned key was proved can take more than [`admission`] allows.
+//! from the network before a pinned key was proved can take more than [`Door`] and [`STRANGERS_BYTES`] allow.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read as _, Write as _};
@@ -21,6 +21,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
+use wire::admission::Door;
 use wire::console::{Input, Settings};
 use wire::hex::RunId;
 use wire::key::{PrivateKey, PublicKey};
@@ -30,14 +31,12 @@ use wire::tls::{self, Trust};
 
 use super::key;
 use super::message::{FromConsole, News};
-use admission::{Admission, ConnectionId};
 use complaints::Complaints;
-use connection::Connection;
+use connection::{Connection, ConnectionId};
 use datagrams::Answers;
 use partner::Partner;
 use sockets::Sockets;
 
-mod admission;
 mod complaints;
 mod connection;
 mod datagrams;
@@ -48,6 +47,9 @@ mod visits;
 
 /// Short, so that a lost partition shows within seconds: this is a lab.
 const HEARTBEAT: Duration = Duration::from_secs(2);
+
+/// What is taken of a stranger: TLS's handshake has some 1,500 bytes, and a greeting may come with its end.
+const STRANGERS_BYTES: usize = 72 << 10;
 
 /// Where a console sits, and what it proves itself with.
 #[derive(Debug, Clone)]
@@ -112,7 +114,8 @@ struct Server {
     settings: Settings,
     started: Instant,
     tls: Arc<rustls::ServerConfig>,
-    admission: Admission,
+    door: Door,
+    connections_so_far: u64,
     complaints: Complaints,
     answers: Answers,
     connections: BTreeMap<ConnectionId, Connection>,
@@ -138,7 +141,8 @@ impl Server {
             settings: Settings { name: post.system.clone(), run, heartbeat: HEARTBEAT },
             started: Instant::now(),
             tls,
-            admission: Admission::default(),
+            door: Door::default(),
+            connections_so_far: 0,
             complaints: Complaints::default(),
             answers: Answers::default(),
             connections: BTreeMap::new(),
@@ -243,8 +247,8 @@ impl Server {
     /// What the state machines and the limits do by themselves.
     fn pass_time(&mut self) {
         let now = self.now();
-        for id in self.admission.expire(now) {
-            self.refuse(id, complaints::Misdeed::TooSlow, "no greeting in time");
+        for stranger in self.door.overdue(now) {
+            self.refuse_stranger(stranger, complaints::Misdeed::TooSlow, "no key in time");
         }
         let due = |partner: &Partner| partner.end.deadline().is_some_and(|at| at <= now);
         let lpars: Vec<String> =
@@ -265,6 +269,6 @@ impl Server {
     fn deadline(&self) -> Option<Duration> {
         let ends = self.partners.values().filter_map(|partner| partner.end.deadline());
         let closing = self.connections.values().filter_map(Connection::closes_at);
-        ends.chain(closing).chain(self.admission.deadline()).min()
+        ends.chain(closing).chain(self.door.deadline()).min()
     }
 }

@@ -16,9 +16,9 @@ const REMEMBERED: usize = 256;
 pub(super) enum Misdeed {
     /// More connections than it may have.
     TooMany,
-    /// No greeting in time.
+    /// No key in time.
     TooSlow,
-    /// More bytes than a greeting has.
+    /// More bytes than it takes to prove a key.
     TooMuch,
     /// No TLS, another protocol, or TLS broke.
     NoSession,

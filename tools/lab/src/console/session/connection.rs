@@ -4,7 +4,10 @@ use std::io::{self, Read as _, Write as _};
 use std::net::{IpAddr, TcpStream};
 use std::time::Duration;
 
+use wire::admission::Stranger;
 use wire::channel::Channel;
+
+use super::STRANGERS_BYTES;
 
 /// What is taken from a socket at once: a TLS record.
 const CHUNK_BYTES: usize = 16 << 10;
@@ -18,6 +21,10 @@ pub(super) enum Received {
     End,
 }
 
+/// Names a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct ConnectionId(pub(super) u64);
+
 /// One connection.
 #[derive(Debug)]
 pub(super) struct Connection {
@@ -26,12 +33,15 @@ pub(super) struct Connection {
     pub(super) channel: Channel,
     /// The partition, once its key was seen.
     pub(super) lpar: Option<String>,
+    /// As long as that is not known.
+    pub(super) stranger: Option<Stranger>,
+    taken_bytes: usize,
     closes_at: Option<Duration>,
 }
 
 impl Connection {
-    pub(super) fn new(stream: TcpStream, peer: IpAddr, channel: Channel) -> Self {
-        Self { stream, peer, channel, lpar: None, closes_at: None }
+    pub(super) fn new(stream: TcpStream, peer: IpAddr, channel: Channel, stranger: Stranger) -> Self {
+        Self { stream, peer, channel, lpar: None, stranger: Some(stranger), taken_bytes: 0, closes_at: None }
     }
 
     pub(super) fn receive(&mut self) -> io::Result<Received> {
@@ -40,6 +50,7 @@ impl Connection {
             Ok(0) => Ok(Received::End),
             Ok(count) => {
                 bytes.truncate(count);
+                self.taken_bytes = self.taken_bytes.saturating_add(count);
                 Ok(Received::Bytes(bytes))
             }
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
@@ -47,6 +58,11 @@ impl Connection {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// A stranger sent more than it takes to prove a key.
+    pub(super) fn is_too_much(&self) -> bool {
+        self.stranger.is_some() && self.taken_bytes > STRANGERS_BYTES
     }
 
     /// Writes what waits, as far as the socket takes it.

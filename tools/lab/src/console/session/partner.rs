@@ -9,7 +9,7 @@ use wire::heartbeat::Heartbeats;
 use wire::key::PublicKey;
 use wire::message::{Answer, Event, Request, RequestId};
 
-use super::admission::ConnectionId;
+use super::connection::ConnectionId;
 use crate::console::message::{News, Outcome};
 
 /// The console asks for the inventory by itself; a partition under TCG on a loaded machine takes seconds to collect it.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::Server;
-use super::admission::ConnectionId;
+use super::connection::ConnectionId;
 
 /// What is ready.
 #[derive(Debug, Default)]

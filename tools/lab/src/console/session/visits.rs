@@ -2,7 +2,8 @@
 
 use std::net::{IpAddr, SocketAddrV6};
 
-use wire::channel::ChannelError;
+use wire::admission::Stranger;
+use wire::channel::{Channel, ChannelError};
 use wire::console::{Input, Note, Output};
 use wire::discovery::PORT;
 use wire::heartbeat::{Heartbeats, Side};
@@ -12,9 +13,8 @@ use wire::message::{self, FromConsole, RequestId};
 use wire::tls::{self, TlsError};
 
 use super::Server;
-use super::admission::ConnectionId;
 use super::complaints::Misdeed;
-use super::connection::{Connection, Received};
+use super::connection::{Connection, ConnectionId, Received};
 use super::partner::{Link, changes_inventory, is_about_inventory};
 use crate::console::message::{News, Outcome};
 use crate::error::chain;
@@ -42,10 +42,12 @@ impl Server {
         if let Err(error) = stream.set_nonblocking(true).and_then(|()| stream.set_nodelay(true)) {
             return eprintln!("console: {from}: {error}");
         }
-        let (id, evicted) = self.admission.admit(self.now(), from);
-        self.connections.insert(id, Connection::new(stream, from, wire::channel::Channel::new(tls)));
-        if let Some(evicted) = evicted {
-            self.refuse(evicted, Misdeed::TooMany, "a newer one takes its place");
+        let (stranger, displaced) = self.door.enter(self.now(), from);
+        self.connections_so_far += 1;
+        let connection = Connection::new(stream, from, Channel::new(tls), stranger);
+        self.connections.insert(ConnectionId(self.connections_so_far), connection);
+        if let Some(displaced) = displaced {
+            self.refuse_stranger(displaced, Misdeed::TooMany, "a newer one takes its place");
         }
     }
 
@@ -53,18 +55,15 @@ impl Server {
     pub(super) fn hear(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         if connection.flush().is_err() {
-            return self.lose(id);
+            return self.forget(id);
         }
         match connection.receive() {
             Ok(Received::Nothing) => {}
-            Ok(Received::Bytes(bytes)) => {
-                if self.admission.count(id, bytes.len()) {
-                    self.take_bytes(id, &bytes);
-                } else {
-                    self.refuse(id, Misdeed::TooMuch, "more bytes than a greeting has");
-                }
+            Ok(Received::Bytes(_)) if connection.is_too_much() => {
+                self.refuse(id, Misdeed::TooMuch, "more bytes than it takes to prove a key");
             }
-            Ok(Received::End) | Err(_) => self.lose(id),
+            Ok(Received::Bytes(bytes)) => self.take_bytes(id, &bytes),
+            Ok(Received::End) | Err(_) => self.forget(id),
         }
     }
 
@@ -109,6 +108,9 @@ impl Server {
             }
         };
         connection.lpar = Some(lpar.clone());
+        if let Some(stranger) = connection.stranger.take() {
+            self.door.leave(stranger);
+        }
         let beats_to = SocketAddrV6::new(in_ipv6(connection.peer), PORT, 0, self.sockets.link).into();
         let before = partner.link.replace(Link { connection: id, heartbeats, beats_to });
         let (lpar, outputs) = (lpar.clone(), partner.end.handle(now, Input::Connected));
@@ -184,7 +186,6 @@ impl Server {
         }
         partner.is_open = true;
         partner.parting = None;
-        self.admission.leave(id);
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.channel.greeting_accepted();
         }
@@ -241,7 +242,6 @@ impl Server {
         let now = self.now();
         let link = self.partners.get_mut(lpar).and_then(|partner| partner.link.take());
         let Some(id) = link.map(|link| link.connection) else { return };
-        self.admission.leave(id);
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.close(now);
             self.flush(id);
@@ -251,7 +251,7 @@ impl Server {
     fn flush(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         if connection.flush().is_err() {
-            self.lose(id);
+            self.forget(id);
         }
     }
 
@@ -266,6 +266,13 @@ impl Server {
         self.refuse(id, misdeed, &chain(error));
     }
 
+    pub(super) fn refuse_stranger(&mut self, stranger: Stranger, misdeed: Misdeed, cause: &str) {
+        let found = self.connections.iter().find(|(_, connection)| connection.stranger == Some(stranger));
+        if let Some(id) = found.map(|(id, _)| *id) {
+            self.refuse(id, misdeed, cause);
+        }
+    }
+
     /// Sends a peer away, and says so once. The alert that tells it why is written before.
     pub(super) fn refuse(&mut self, id: ConnectionId, misdeed: Misdeed, cause: &str) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
@@ -276,15 +283,14 @@ impl Server {
         self.forget(id);
     }
 
-    /// The peer hung up, or the connection broke. Before a session that is nothing worth a line: ports are probed.
-    fn lose(&mut self, id: ConnectionId) {
-        self.forget(id);
-    }
-
-    /// A connection is gone, and with it the session that lived on it.
+    /// A connection is gone, and with it the session that lived on it. Before a session that is nothing worth a line: ports are
+    /// probed.
     pub(super) fn forget(&mut self, id: ConnectionId) {
-        self.admission.leave(id);
-        let Some(lpar) = self.connections.remove(&id).and_then(|connection| connection.lpar) else { return };
+        let Some(connection) = self.connections.remove(&id) else { return };
+        if let Some(stranger) = connection.stranger {
+            self.door.leave(stranger);
+        }
+        let Some(lpar) = connection.lpar else { return };
         let now = self.now();
         let Some(partner) = self.partners.get_mut(&lpar) else { return };
         if partner.link.take_if(|link| link.connection == id).is_some() {
