@@ -13,7 +13,9 @@ use std::time::{Duration, Instant, SystemTime};
 use nix::errno::Errno;
 use nix::ifaddrs::getifaddrs;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{AddressFamily, LinkAddr, SockFlag, SockProtocol, SockType, bind, recvfrom, socket};
+use nix::sys::socket::{
+    AddressFamily, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, bind, recvfrom, send, socket,
+};
 
 /// RMC's port, and ours.
 pub const MANAGEMENT_PORT: u16 = 657;
@@ -271,6 +273,15 @@ impl Capture {
             }
         }
         Ok(None)
+    }
+
+    /// Sends a frame out of the interface, as if it came from here.
+    pub fn inject(&self, frame: &[u8]) -> Result<(), CaptureError> {
+        let failed = |error: Errno| {
+            let interface = self.interface.clone();
+            CaptureError::Socket { operation: "send on", interface, source: error.into() }
+        };
+        send(self.socket.as_raw_fd(), frame, MsgFlags::empty()).map(drop).map_err(failed)
     }
 
     fn wait(&self, deadline: Instant) {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lab_guest::channel::Request;
 use wire::key::PublicKey;
@@ -24,6 +24,10 @@ pub mod message;
 pub mod relay;
 pub mod session;
 
+/// A process that was killed is gone by then.
+const KILLED_DEADLINE: Duration = Duration::from_secs(10);
+const POLL: Duration = Duration::from_millis(10);
+
 /// The console of one system.
 #[derive(Debug)]
 pub struct Console {
@@ -35,6 +39,8 @@ pub struct Console {
     attached: Mutex<BTreeMap<String, Attachment>>,
     starts: AtomicU32,
     ending: AtomicBool,
+    /// No process is to be started for now.
+    is_held: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -72,6 +78,7 @@ impl Console {
             attached: Mutex::default(),
             starts: AtomicU32::new(0),
             ending: AtomicBool::new(false),
+            is_held: AtomicBool::new(false),
         });
         console.launch()?;
         Ok(console)
@@ -124,7 +131,7 @@ impl Console {
         let cause = format!("the console of {} died", self.post.system);
         self.guests.give_up(&lpars, &cause);
         self.agents.give_up(&self.post.system, &cause);
-        if self.ending.load(Ordering::Relaxed) {
+        if self.ending.load(Ordering::Relaxed) || self.is_held.load(Ordering::Relaxed) {
             return;
         }
         if let Err(error) = self.launch() {
@@ -169,6 +176,11 @@ impl Console {
             None => return Err(Error::Refused(format!("{lpar} is not attached to {}", self.post.system))),
         }
         self.tell(&ToConsole::Pin { lpar: lpar.to_owned(), id, key })
+    }
+
+    /// A partition that is none of the lab's proves itself with this key, as one would that somebody took over.
+    pub fn pin_stranger(&self, (name, id): (&str, u8), key: PublicKey) -> Result<(), Error> {
+        self.tell(&ToConsole::Pin { lpar: name.to_owned(), id, key })
     }
 
     /// The name of its managed system.
@@ -223,6 +235,37 @@ impl Console {
             }
             None => Ok(()),
         }
+    }
+
+    /// Kills the process, and no other one follows until [`Self::release`]. Comes back when its port is free.
+    pub fn hold(&self) -> Result<(), Error> {
+        self.is_held.store(true, Ordering::Relaxed);
+        self.kill()?;
+        let end = Instant::now() + KILLED_DEADLINE;
+        // Its listener takes it out when it is reaped.
+        while lock(&self.running).is_some() {
+            if Instant::now() > end {
+                return Err(Error::failed("kill the console of", &self.post.system, "it does not end"));
+            }
+            std::thread::sleep(POLL);
+        }
+        Ok(())
+    }
+
+    /// Starts a process again after [`Self::hold`].
+    pub fn release(self: &Arc<Self>) -> Result<(), Error> {
+        self.is_held.store(false, Ordering::Relaxed);
+        self.launch()
+    }
+
+    /// Where it sits.
+    pub fn post(&self) -> &Post {
+        &self.post
+    }
+
+    /// What its processes said on standard error.
+    pub fn log(&self) -> &Path {
+        &self.log
     }
 
     /// Ends it for good.

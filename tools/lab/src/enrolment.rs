@@ -9,7 +9,7 @@
 use std::path::PathBuf;
 
 use wire::discovery::PORT;
-use wire::key::{PrivateKey, PublicKey};
+use wire::key::PublicKey;
 
 use crate::console::key;
 use crate::error::Error;
@@ -46,8 +46,12 @@ pub fn introduce(lab: &Lab, partition: &Partition, frame: &Frame) -> Result<(), 
     if !partition.spec.agent {
         return Ok(());
     }
-    let own: PrivateKey = key::read(&key_file(lab, partition))?;
-    frame.console.pin(&partition.spec.name, partition.spec.id, own.public())
+    frame.console.pin(&partition.spec.name, partition.spec.id, agent_key(lab, partition)?)
+}
+
+/// The public half of its agent's key.
+pub fn agent_key(lab: &Lab, partition: &Partition) -> Result<PublicKey, Error> {
+    Ok(key::read(&key_file(lab, partition))?.public())
 }
 
 fn key_file(lab: &Lab, partition: &Partition) -> PathBuf {
@@ -76,6 +80,8 @@ fn write(lab: &Lab, partition: &Partition, frame: &Frame, path: &str, content: &
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+
+    use wire::key::PrivateKey;
 
     use super::*;
 

@@ -319,6 +319,25 @@ impl Lab {
         Ok(())
     }
 
+    /// Pulls the cables between a system's MGMTSWITCH and its partitions, or puts them back.
+    pub fn pull_cables(&self, frame: &Frame, pulled: bool) -> Result<(), Error> {
+        for partition in &self.partitions {
+            let view = partition.view();
+            if view.system != frame.spec.name || view.state == State::NotActivated {
+                continue;
+            }
+            let tap = management_tap(frame, &partition.spec);
+            if pulled {
+                self.apply(&network::leave(&tap))?;
+            } else {
+                self.apply(&network::join(&tap, &frame.management_bridge()))?;
+                // A port that comes back is not isolated.
+                self.apply(&network::isolation(&tap, frame.is_isolating()))?;
+            }
+        }
+        Ok(())
+    }
+
     /// CPUs and memory (MiB) that a system has left.
     pub fn free(&self, frame: &Frame) -> (u32, u32) {
         let here = self.partitions.iter().map(Partition::view).filter(|view| view.system == frame.spec.name);

@@ -11,6 +11,7 @@ use crate::lab::Lab;
 mod loads;
 mod perform;
 pub mod report;
+mod sessions;
 
 /// How a step ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -27,7 +27,8 @@ const COMES: Duration = Duration::from_secs(30);
 const PATIENCE: Duration = Duration::from_secs(20);
 const NAME: &str = "a_console_serves_its_partition_and_nobody_else";
 
-const ATTACKS: [Attack; 8] = [
+const ATTACKS: [Attack; 9] = [
+    Attack::ReplayedHeartbeats,
     Attack::Garbage,
     Attack::ThousandConnections,
     Attack::WrongKey,
@@ -104,7 +105,7 @@ fn a_session_is_told_asked_and_beats(console: &mut Console) {
 fn who_attacks_is_sent_away(console: &mut Console, address: SocketAddrV6) {
     let insider = PrivateKey::from_seed(&[4; 32]).unwrap();
     console.pin("intruder", 201, insider.public());
-    let target = Target { address, console: console.key, insider: (&insider, 201) };
+    let target = Target { interface: "lo", address, console: console.key, insider: (&insider, 201) };
     for what in ATTACKS {
         let seen = attack(&target, what).unwrap_or_else(|error| panic!("{what:?}: {error}"));
         println!("{what:?}: {seen}");

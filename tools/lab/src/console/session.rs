@@ -41,7 +41,7 @@ mod complaints;
 mod connection;
 mod datagrams;
 mod partner;
-mod sockets;
+pub mod sockets;
 mod turn;
 mod visits;
 

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Outcome;
 use super::loads::Loads;
+use super::{Outcome, sessions};
 use crate::dlpar;
 use crate::error::Error;
 use crate::guest::QUICK;
-use crate::lab::{self, Lab};
+use crate::lab::{self, Frame, Lab};
 use crate::migration::phase::Phase;
 use crate::migration::run::{Options, migrate, run_state};
 use crate::partition::{Journal, Partition, State};
@@ -65,6 +65,10 @@ impl<'a> Performer<'a> {
             Deed::MigrateTwice(step) => self.migrate_twice(step),
             Deed::RunsOnce(step) => self.runs_once(self.lab.partition(&step.lpar)?),
             Deed::KillConsole(step) => self.kill_console(&step.system),
+            Deed::Lspartition(step) => sessions::lspartition(self.lab, step),
+            Deed::Attack(step) => sessions::attack(self.lab, step),
+            Deed::Impostor(step) => sessions::impostor(self.lab, step),
+            Deed::Cables(step) => sessions::cables(self.lab, step),
             Deed::KernelLog(step) => self.kernel_log(step),
         }
     }
@@ -232,12 +236,7 @@ impl<'a> Performer<'a> {
         let end = std::time::Instant::now() + QUICK;
         loop {
             let is_back = frame.console.starts() > before
-                && self
-                    .lab
-                    .partitions
-                    .iter()
-                    .filter(here)
-                    .all(|partition| frame.console.is_connected(&partition.spec.name));
+                && self.lab.partitions.iter().filter(here).all(|partition| self.is_heard_by(frame, partition));
             if is_back {
                 return Ok(format!("killed; process {} of {system} has taken over", frame.console.starts()));
             }
@@ -246,6 +245,13 @@ impl<'a> Performer<'a> {
             }
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// By its channel, and where there is an agent by its session.
+    fn is_heard_by(&self, frame: &Frame, partition: &Partition) -> bool {
+        let name = &partition.spec.name;
+        let has_session = || self.lab.agents.view(&frame.spec.name, name).is_active();
+        frame.console.is_connected(name) && (!partition.spec.agent || has_session())
     }
 
     fn kernel_log(&self, step: &KernelLog) -> Seen {

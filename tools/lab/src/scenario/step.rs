@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::Scenario;
+use crate::console::adversary::attack;
+use crate::console::adversary::impostor::Imposture;
 use crate::migration::fault::Fault;
 
 /// One step. In TOML: `[[step]]`, `name = "…"`, then one key with a table: `migrate = { lpar = "lpar1", to = "frame2" }`.
@@ -41,6 +43,16 @@ pub enum Deed {
     RunsOnce(Partition),
     /// Kills the console process of a system; the lab starts another.
     KillConsole(OnSystem),
+    /// The partition's lines in `lspartition -dlpar` have these words, soon.
+    Lspartition(Lspartition),
+    /// An adversary attacks a system's console: the sessions of its partitions go on, and of each kind of misdeed the console says one
+    /// line.
+    Attack(Attack),
+    /// The console of the partition's system is held down and another takes its place: the partition does not serve that, and has
+    /// a session again when the real one is back.
+    Impostor(Impostor),
+    /// The cables of a system's partitions to the MGMTSWITCH are pulled (`pulled = true`) or put back.
+    Cables(Cables),
     /// The kernel's log has a line so many times at least.
     KernelLog(KernelLog),
 }
@@ -188,6 +200,47 @@ fn once() -> u32 {
     1
 }
 
+/// See [`Deed::Lspartition`].
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Lspartition {
+    pub lpar: String,
+    pub contains: String,
+    #[serde(default = "two_minutes")]
+    pub within_s: u64,
+}
+
+/// See [`Deed::Attack`].
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Attack {
+    pub system: String,
+    pub what: attack::Attack,
+    /// What the console says of it.
+    #[serde(default)]
+    pub logged: Option<String>,
+}
+
+/// See [`Deed::Impostor`].
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Impostor {
+    pub lpar: String,
+    pub what: Imposture,
+}
+
+/// See [`Deed::Cables`].
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Cables {
+    pub system: String,
+    pub pulled: bool,
+}
+
 /// See [`Deed::KernelLog`].
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -237,7 +290,9 @@ impl Deed {
             Self::Ready(step) => vec![&step.lpar],
             Self::Ping(step) if step.to == "console" => vec![&step.from],
             Self::Ping(step) => vec![&step.from, &step.to],
-            Self::Isolation(_) | Self::KillConsole(_) => vec![],
+            Self::Isolation(_) | Self::KillConsole(_) | Self::Attack(_) | Self::Cables(_) => vec![],
+            Self::Lspartition(step) => vec![&step.lpar],
+            Self::Impostor(step) => vec![&step.lpar],
             Self::Dlpar(step) => vec![&step.lpar],
             Self::Exec(step) => vec![&step.lpar],
             Self::Load(step) | Self::LoadIntact(step) | Self::RunsOnce(step) => vec![&step.lpar],
@@ -249,6 +304,8 @@ impl Deed {
     fn systems(&self) -> Vec<&str> {
         match self {
             Self::Isolation(step) => vec![&step.system],
+            Self::Attack(step) => vec![&step.system],
+            Self::Cables(step) => vec![&step.system],
             Self::KillConsole(step) => vec![&step.system],
             Self::Migrate(step) | Self::MigrateTwice(step) => step.to.iter().map(String::as_str).collect(),
             _ => vec![],

@@ -2,10 +2,12 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Read as _, Write as _};
-use std::net::{SocketAddrV6, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv6Addr, SocketAddrV6, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
+use wire::discovery::PORT;
+use wire::heartbeat::DATAGRAM_BYTES;
 use wire::hex::RunId;
 use wire::key::{PrivateKey, PublicKey};
 use wire::message::inventory::{Identity, Machine};
@@ -14,6 +16,7 @@ use wire::tls::{self, Trust};
 use wire::version::Range;
 
 use super::line::{Line, is_early, is_hung_up};
+use crate::capture::{Capture, Transport};
 use crate::console::key;
 
 /// What to do to a console.
@@ -34,6 +37,8 @@ pub enum Attack {
     OversizedFrame,
     /// With a pinned key: the greeting of another partition.
     OtherIdentity,
+    /// Heartbeats that were heard on the network, sent again, to the console and to the partition.
+    ReplayedHeartbeats,
     /// Datagrams that are neither questions nor heartbeats.
     BadDatagrams,
 }
@@ -41,6 +46,8 @@ pub enum Attack {
 /// Whom to attack, as whom.
 #[derive(Debug)]
 pub struct Target<'a> {
+    /// The interface on which the network can be heard.
+    pub interface: &'a str,
     /// The console's port.
     pub address: SocketAddrV6,
     /// The console's key.
@@ -55,6 +62,7 @@ const CONNECTIONS: usize = 1000;
 /// Of them at once: a process has not many more descriptors.
 const HELD: usize = 500;
 const DATAGRAMS: u32 = 1000;
+const REPLAYS: u32 = 100;
 /// Between two bytes of the slow one: it would need an hour for a greeting.
 const SLOWNESS: Duration = Duration::from_millis(200);
 
@@ -69,6 +77,7 @@ pub fn attack(target: &Target<'_>, attack: Attack) -> io::Result<String> {
         Attack::OldVersion => old_version(target, end),
         Attack::OversizedFrame => oversized_frame(target, end),
         Attack::OtherIdentity => other_identity(target, end),
+        Attack::ReplayedHeartbeats => replayed_heartbeats(target, end),
         Attack::BadDatagrams => bad_datagrams(target),
     }
 }
@@ -154,8 +163,33 @@ fn oversized_frame(target: &Target<'_>, end: Instant) -> io::Result<String> {
     expect_hang_up(refused, "hung up on the frame")
 }
 
+/// The console's own address is the sender of what it is sent; what counts in a heartbeat is its seal.
+fn replayed_heartbeats(target: &Target<'_>, end: Instant) -> io::Result<String> {
+    let mut capture = Capture::open(target.interface).map_err(io::Error::other)?;
+    let socket = UdpSocket::bind(SocketAddrV6::new(Ipv6Addr::UNSPECIFIED, 0, 0, 0))?;
+    let console = IpAddr::from(*target.address.ip());
+    let (mut to_console, mut to_partition) = (0, 0);
+    while (to_console == 0 || to_partition == 0) && Instant::now() < end {
+        let Some((frame, segment)) = capture.next_of_port(PORT, end).map_err(io::Error::other)? else { break };
+        // What was injected is heard here too.
+        let is_beat = segment.transport == Transport::Udp && segment.length == DATAGRAM_BYTES;
+        if is_beat && segment.destination == console && to_console == 0 {
+            let sealed = &frame.bytes[frame.bytes.len() - DATAGRAM_BYTES..];
+            (0..REPLAYS).try_for_each(|_| socket.send_to(sealed, target.address).map(drop))?;
+            to_console = REPLAYS;
+        } else if is_beat && segment.source == console && to_partition == 0 {
+            (0..REPLAYS).try_for_each(|_| capture.inject(&frame.bytes)).map_err(io::Error::other)?;
+            to_partition = REPLAYS;
+        }
+    }
+    if to_console == 0 || to_partition == 0 {
+        return Err(io::Error::other(format!("no heartbeats of both directions on {}", target.interface)));
+    }
+    Ok(format!("{to_console} to the console, {to_partition} to the partition"))
+}
+
 fn bad_datagrams(target: &Target<'_>) -> io::Result<String> {
-    let socket = UdpSocket::bind(SocketAddrV6::new(std::net::Ipv6Addr::UNSPECIFIED, 0, 0, 0))?;
+    let socket = UdpSocket::bind(SocketAddrV6::new(Ipv6Addr::UNSPECIFIED, 0, 0, 0))?;
     for number in 0..DATAGRAMS {
         let mut datagram = [0; 52];
         datagram[..4].copy_from_slice(if number % 2 == 0 { b"lpHB" } else { b"lpDQ" });

@@ -57,15 +57,21 @@ impl Line {
         if Instant::now() >= end {
             return Err(io::ErrorKind::TimedOut.into());
         }
-        if self.rest.is_empty() {
-            let mut bytes = [0; CHUNK_BYTES];
-            match self.stream.read(&mut bytes) {
-                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(count) => self.rest.extend_from_slice(&bytes[..count]),
-                Err(error) if is_early(&error) => return Ok(None),
-                Err(error) => return Err(error),
-            }
+        // More than one message may have come at once.
+        if let Some(message) = self.take_message()? {
+            return Ok(Some(message));
         }
+        let mut bytes = [0; CHUNK_BYTES];
+        match self.stream.read(&mut bytes) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(count) => self.rest.extend_from_slice(&bytes[..count]),
+            Err(error) if is_early(&error) => {}
+            Err(error) => return Err(error),
+        }
+        self.take_message()
+    }
+
+    fn take_message(&mut self) -> io::Result<Option<Vec<u8>>> {
         let mut input = self.rest.as_slice();
         let message = self.channel.next_message(&mut input).map_err(io::Error::other)?;
         self.rest = input.to_vec();

@@ -28,8 +28,10 @@ pub(super) enum Misdeed {
     Frame,
     /// A session that is against the rules: greeting, version, messages.
     Rules,
-    /// Datagrams that are neither questions nor heartbeats of a session.
+    /// Datagrams that are neither questions nor heartbeats.
     Datagram,
+    /// Heartbeats of no session, sent again or forged.
+    Heartbeat,
 }
 
 impl Misdeed {
@@ -44,6 +46,7 @@ impl Misdeed {
             Self::Frame => "bad frame",
             Self::Rules => "against the rules",
             Self::Datagram => "bad datagram",
+            Self::Heartbeat => "bad heartbeat",
         }
     }
 }

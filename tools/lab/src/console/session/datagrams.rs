@@ -88,14 +88,14 @@ impl Server {
             Some((lpar.clone(), link))
         });
         let Some((lpar, link)) = of_session else {
-            return self.complain(from.ip(), Misdeed::Datagram, "a heartbeat of no session");
+            return self.complain(from.ip(), Misdeed::Heartbeat, "of no session");
         };
         match link.heartbeats.open(datagram) {
             Ok(_) => {
                 link.beats_to = from;
                 self.heard(&lpar);
             }
-            Err(rejected) => self.complain(from.ip(), Misdeed::Datagram, &rejected.to_string()),
+            Err(rejected) => self.complain(from.ip(), Misdeed::Heartbeat, &rejected.to_string()),
         }
     }
 

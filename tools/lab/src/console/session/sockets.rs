@@ -11,22 +11,22 @@ use wire::discovery::{GROUP, PORT};
 
 /// What a console listens on.
 #[derive(Debug)]
-pub(super) struct Sockets {
+pub struct Sockets {
     /// Sessions begin here.
-    pub(super) listener: TcpListener,
+    pub(in crate::console) listener: TcpListener,
     /// Heartbeats and answers.
-    pub(super) datagrams: UdpSocket,
+    pub(in crate::console) datagrams: UdpSocket,
     /// Questions.
-    pub(super) questions: UdpSocket,
+    pub(in crate::console) questions: UdpSocket,
     /// The console's address.
-    pub(super) address: Ipv6Addr,
+    pub(in crate::console) address: Ipv6Addr,
     /// Its link's number.
-    pub(super) link: u32,
+    pub(in crate::console) link: u32,
 }
 
 impl Sockets {
     /// Listens at `address` on the interface `bridge`.
-    pub(super) fn open(bridge: &str, address: Ipv6Addr) -> io::Result<Self> {
+    pub fn open(bridge: &str, address: Ipv6Addr) -> io::Result<Self> {
         let link = nix::net::if_::if_nametoindex(bridge)?;
         let at = |address| SocketAddrV6::new(address, PORT, 0, link);
         let listener = TcpListener::bind(at(address))?;

@@ -1,0 +1,158 @@
+//! Steps about the sessions of consoles and agents: what consoles know, and what adversaries cannot do to them.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddrV6;
+use std::time::{Duration, Instant};
+
+use wire::discovery::PORT;
+use wire::key::PrivateKey;
+
+use crate::console::adversary::attack::{self, Target};
+use crate::console::adversary::impostor::{self, Scene};
+use crate::console::key;
+use crate::console::session::sockets::Sockets;
+use crate::enrolment;
+use crate::error::Error;
+use crate::lab::{Frame, Lab};
+use crate::scenario::step::{Attack, Cables, Impostor, Lspartition};
+use crate::{lspartition, status};
+
+type Seen = Result<String, Error>;
+
+/// An agent that lost its console calls again at least once a minute.
+const BACK_DEADLINE: Duration = Duration::from_secs(120);
+/// A partition that looks for a console finds the false one by then.
+const POSE_DEADLINE: Duration = Duration::from_secs(180);
+/// Three intervals of heartbeats and some: a session that an attack has broken is gone by then.
+const AFTERMATH: Duration = Duration::from_secs(8);
+const POLL: Duration = Duration::from_millis(50);
+/// The number of the partition that an adversary took over: none of a scenario's.
+const INTRUDER: (&str, u8) = ("intruder", 201);
+
+pub(super) fn lspartition(lab: &Lab, step: &Lspartition) -> Seen {
+    let id = u32::from(lab.partition(&step.lpar)?.spec.id);
+    let end = Instant::now() + Duration::from_secs(step.within_s);
+    loop {
+        let mut entries = status::of(lab).dlpar_entries();
+        entries.retain(|entry| entry.id == id);
+        let lines = lspartition::lines(&entries);
+        if lines.contains(&step.contains) {
+            return Ok(lines.split_whitespace().collect::<Vec<_>>().join(" "));
+        }
+        if Instant::now() > end {
+            return Err(Error::guest(&step.lpar, "be shown by lspartition", format!("it is shown as {lines}")));
+        }
+        std::thread::sleep(POLL);
+    }
+}
+
+pub(super) fn attack(lab: &Lab, step: &Attack) -> Seen {
+    let frame = lab.frame(&step.system)?;
+    let failed = |cause: String| Error::failed("attack the console of", &step.system, cause);
+    let before = sessions(lab, frame);
+    let said_before = log(frame)?.len();
+    let insider = key::random().map_err(|error| failed(error.to_string()))?;
+    let insider = PrivateKey::from_seed(&insider).map_err(|error| failed(error.to_string()))?;
+    frame.console.pin_stranger(INTRUDER, insider.public())?;
+    let bridge = frame.management_bridge();
+    let link = nix::net::if_::if_nametoindex(bridge.as_str()).map_err(|error| failed(error.to_string()))?;
+    let target = Target {
+        interface: &bridge,
+        address: SocketAddrV6::new(frame.console_address(), PORT, 0, link),
+        console: frame.console_key(),
+        insider: (&insider, INTRUDER.1.into()),
+    };
+    let seen = attack::attack(&target, step.what).map_err(|error| failed(error.to_string()));
+    frame.console.detach(INTRUDER.0);
+    let seen = seen?;
+    unharmed(lab, frame, &before)?;
+    let said = log(frame)?.split_off(said_before);
+    said_once(&said, step.logged.as_deref()).map_err(failed)?;
+    Ok(format!("{seen}; {} sessions unharmed", before.len()))
+}
+
+/// Since when the partitions of a system have their sessions.
+fn sessions(lab: &Lab, frame: &Frame) -> BTreeMap<String, u64> {
+    let names = lab.partitions.iter().map(|partition| partition.spec.name.clone());
+    names.filter_map(|name| Some((name.clone(), lab.agents.view(&frame.spec.name, &name).active_since_ms?))).collect()
+}
+
+/// The same sessions still live when an attack is over, and hear their partitions.
+fn unharmed(lab: &Lab, frame: &Frame, before: &BTreeMap<String, u64>) -> Result<(), Error> {
+    std::thread::sleep(AFTERMATH);
+    let after = sessions(lab, frame);
+    if after == *before {
+        return Ok(());
+    }
+    Err(Error::failed("keep the sessions of", &frame.spec.name, format!("since {before:?} before, {after:?} after")))
+}
+
+fn log(frame: &Frame) -> Result<Vec<String>, Error> {
+    let path = frame.console.log();
+    let text = std::fs::read_to_string(path).map_err(|source| Error::io("read", path.display(), source))?;
+    Ok(text.lines().map(str::to_owned).collect())
+}
+
+/// Of each misdeed of each address there is one line, and one has the expected words. Another attack may have brought it on
+/// before.
+fn said_once(said: &[String], expected: Option<&str>) -> Result<(), String> {
+    let refusals = || said.iter().filter(|line| line.contains("refused "));
+    let mut kinds = BTreeMap::new();
+    for line in refusals() {
+        let kind = line.split(": ").take(3).collect::<Vec<_>>().join(": ");
+        *kinds.entry(kind).or_insert(0) += 1;
+    }
+    if let Some((kind, count)) = kinds.iter().find(|(_, count)| **count > 1) {
+        return Err(format!("its console says {count} times: {kind}"));
+    }
+    match expected {
+        Some(words) if !refusals().any(|line| line.contains(words)) => {
+            Err(format!("its console does not say '{words}': {said:?}"))
+        }
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn impostor(lab: &Lab, step: &Impostor) -> Seen {
+    let partition = lab.partition(&step.lpar)?;
+    let frame = lab.frame_of(partition)?;
+    let key = enrolment::agent_key(lab, partition)?;
+    let console = key::read(&frame.console.post().key)?;
+    frame.console.hold()?;
+    let posed = Sockets::open(&frame.management_bridge(), frame.console_address()).and_then(|sockets| {
+        let scene = Scene { sockets: &sockets, console: &console, partition: key };
+        impostor::pose(&scene, step.what, Instant::now() + POSE_DEADLINE)
+    });
+    frame.console.release()?;
+    let seen = posed.map_err(|error| Error::failed("pose as the console of", &frame.spec.name, error.to_string()))?;
+    if seen.given_up == 0 && seen.questions == 0 {
+        let cause = format!("the partition did not turn away from the false console: {seen:?}");
+        return Err(Error::guest(&step.lpar, "meet a false console", cause));
+    }
+    let back = Instant::now();
+    lab.agents.wait_active(&frame.spec.name, &step.lpar, BACK_DEADLINE)?;
+    let back = back.elapsed().as_secs_f64();
+    Ok(format!("{seen:?}; {back:.1} s after the real one's start there is a session"))
+}
+
+pub(super) fn cables(lab: &Lab, step: &Cables) -> Seen {
+    let frame = lab.frame(&step.system)?;
+    lab.pull_cables(frame, step.pulled)?;
+    Ok(format!("the cables of {} are {}", step.system, if step.pulled { "pulled" } else { "put back" }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misdeed_is_said_once_an_address() {
+        let lines = |lines: &[&str]| lines.iter().map(|&line| line.to_owned()).collect::<Vec<_>>();
+        let once =
+            lines(&["console: refused fe80::1: wrong key: a", "console: refused fe80::2: wrong key: a", "other"]);
+        assert_eq!(said_once(&once, Some("wrong key")), Ok(()));
+        assert!(said_once(&once, Some("too slow")).is_err());
+        let twice = lines(&["console: refused fe80::1: wrong key: a", "console: refused fe80::1: wrong key: b"]);
+        assert!(said_once(&twice, None).is_err());
+    }
+}
