@@ -1,5 +1,6 @@
 //! A console on a real bridge, in a namespace of its own: a partition finds it, has a session, is asked, beats; who has no
-//! pinned key, keeps no rule or has too many connections is sent away, said once, and the partition's session goes on.
+//! pinned key, keeps no rule or has too many connections is sent away, said once, and the partition's session goes on. And the
+//! other way round: a false console is given up by a partition.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
@@ -13,8 +14,10 @@ use std::time::{Duration, Instant};
 
 use caller::{Caller, Card};
 use lab::console::adversary::attack::{Attack, Target, attack};
+use lab::console::adversary::impostor::{Imposture, Scene, pose};
 use lab::console::key;
 use lab::console::message::{FromConsole, News, Outcome};
+use lab::console::session::sockets::Sockets;
 use lab::console::session::{self, Handle, Order, Post};
 use lab::network::{self, Namespace, NamespaceId};
 use wire::hex::DrcIndex;
@@ -38,6 +41,9 @@ const ATTACKS: [Attack; 9] = [
     Attack::BadDatagrams,
     Attack::SlowLoris,
 ];
+
+const IMPOSTURES: [Imposture; 5] =
+    [Imposture::WrongKey, Imposture::OldVersion, Imposture::Garbage, Imposture::OversizedFrame, Imposture::Slow];
 
 fn main() -> ExitCode {
     let Some(outer) = outcome::outer_namespace() else {
@@ -79,6 +85,8 @@ fn inside(outer: &NamespaceId) {
     });
     assert!(matches!(outcome, Outcome::NotAsked(_)), "{outcome:?}");
     a_partition_that_is_unpinned_is_told_goodbye(&mut console, link);
+    drop(console);
+    a_false_console_is_given_up(&post, link);
 }
 
 fn a_session_is_told_asked_and_beats(console: &mut Console) {
@@ -124,6 +132,31 @@ fn a_partition_that_is_unpinned_is_told_goodbye(console: &mut Console, link: u32
     });
     assert_eq!(cause, "the partition has left this system");
     drop(caller);
+}
+
+/// By a partition that keeps to the rules.
+fn a_false_console_is_given_up(post: &Post, link: u32) {
+    let end = Instant::now() + COMES;
+    // The real one is about to leave its port.
+    let sockets = loop {
+        match Sockets::open(&post.bridge, post.address) {
+            Ok(sockets) => break sockets,
+            Err(error) => assert!(Instant::now() < end, "{error}"),
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    };
+    let console = key::read(&post.key).unwrap();
+    let partition = PrivateKey::from_seed(&[3; 32]).unwrap().public();
+    let scene = Scene { sockets: &sockets, console: &console, partition };
+    for what in IMPOSTURES {
+        let own = PrivateKey::from_seed(&[3; 32]).unwrap();
+        let caller = Caller::start(Card { own, id: 3, console: console.public() }, link);
+        let seen = pose(&scene, what, Instant::now() + COMES).unwrap_or_else(|error| panic!("{what:?}: {error}"));
+        println!("{what:?}: {seen:?}");
+        let is_called = what != Imposture::WrongKey;
+        assert_eq!((seen.calls, seen.given_up), (u32::from(is_called), u32::from(is_called)), "{what:?}");
+        drop(caller);
+    }
 }
 
 impl Console {

@@ -12,6 +12,7 @@ use wire::discovery::{Found, GROUP, PORT, Question};
 use wire::heartbeat::{Heartbeats, Side};
 use wire::hex::{Capabilities, RunId};
 use wire::key::{PrivateKey, PublicKey};
+use wire::limits::HANDSHAKE_DEADLINE;
 use wire::message::answer::Answer;
 use wire::message::dlpar::{ResizeOutcome, Verdict};
 use wire::message::inventory::{
@@ -54,26 +55,26 @@ impl Drop for Caller {
     }
 }
 
-/// Multicast question, authenticated answer; asked again as long as nobody answers, as datagrams may be lost.
-pub(crate) fn find_console(console: PublicKey, link: u32) -> Found {
+/// Multicast question, authenticated answer; asked again as long as nobody answers who is believed, until it is stopped.
+fn find_console(console: PublicKey, link: u32, stop: &AtomicBool) -> Option<Found> {
     let socket = UdpSocket::bind("[::]:0").unwrap();
     socket.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
     let question = Question::new(lab::console::key::random().unwrap());
     let mut bytes = [0; 512];
-    for _ in 0..40 {
+    while !stop.load(Ordering::Relaxed) {
         socket.send_to(&question.datagram(), SocketAddrV6::new(GROUP, PORT, 0, link)).unwrap();
-        if let Ok(count) = socket.recv(&mut bytes) {
-            return question.accept(&bytes[..count], &Trust::Pinned([console].into())).unwrap();
+        let Ok(count) = socket.recv(&mut bytes) else { continue };
+        if let Ok(found) = question.accept(&bytes[..count], &Trust::Pinned([console].into())) {
+            return Some(found);
         }
     }
-    panic!("no console answers");
+    None
 }
 
 fn serve(card: &Card, link: u32, stop: &AtomicBool) {
-    let found = find_console(card.console, link);
+    let Some(found) = find_console(card.console, link, stop) else { return };
     let std::net::IpAddr::V6(address) = found.address else { panic!("{found:?}") };
-    let to = SocketAddrV6::new(address, found.port, 0, link);
-    let mut session = Session::call(card, to);
+    let mut session = Session::call(card, SocketAddrV6::new(address, found.port, 0, link));
     while !stop.load(Ordering::Relaxed) && session.turn() {}
 }
 
@@ -109,6 +110,9 @@ impl Session {
 
     /// False when the session is over.
     fn turn(&mut self) -> bool {
+        if self.heartbeats.is_none() && self.begun.elapsed() > HANDSHAKE_DEADLINE {
+            return false;
+        }
         let mut bytes = [0; 16 << 10];
         let count = match self.stream.read(&mut bytes) {
             Ok(0) => return false,
