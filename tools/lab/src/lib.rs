@@ -5,7 +5,9 @@
 //! `lparlab up` starts a supervisor as the first process of new network and process namespaces. It makes a bridge for each
 //! system's MGMTSWITCH and one for the ordinary network (`network`), starts a console process for each system (`console`) and
 //! a QEMU for each partition (`machine` says with which arguments, `qemu` runs it, `qmp` talks to it), and then serves the
-//! commands (`control`, `supervisor`). Partitions are talked to over a second virtual terminal (`guest`).
+//! commands (`control`, `supervisor`). Partitions are talked to over a second virtual terminal (`guest`), and those that have
+//! lparkit's agent through the session that it holds with the console of its system (`console::session`, `agent`), once the two
+//! know each other (`enrolment`).
 //!
 //! A partition is changed by whoever holds its [`partition::Body`]: `dlpar`, or a migration, which is a table of phases
 //! (`migration::phase`) and what each of them does (`migration::run`).

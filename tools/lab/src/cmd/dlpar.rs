@@ -30,6 +30,9 @@ pub(crate) fn run(
             "{name}: {} -> {} {unit}; the partition counts {} -> {}",
             change.before, change.after, change.guest_before, change.guest_after
         );
+        if let Some(report) = change.agent {
+            println!("{name}: its agent: {report}");
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -2,6 +2,7 @@
 //! the session, or where there is none the kernel by the test channel. By DRC index in both cases: it is this one and no other.
 
 use std::cell::RefCell;
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -34,6 +35,18 @@ pub struct AgentReport {
     pub items: Vec<String>,
     /// Why it is not all that was asked.
     pub why: Vec<String>,
+}
+
+impl fmt::Display for AgentReport {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} of {} done", self.done, self.asked)?;
+        for (before, words, behind) in [(" (", &self.items, ")"), ("; ", &self.why, "")] {
+            if !words.is_empty() {
+                write!(formatter, "{before}{}{behind}", words.join(", "))?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Tells one partition.
@@ -167,6 +180,7 @@ mod tests {
             let mut report = AgentReport::default();
             assert_eq!(note(answer.clone(), &mut report).as_deref(), refusal, "{answer:?}");
             assert_eq!((report.asked, report.done), (1, done), "{answer:?}");
+            assert!(report.to_string().starts_with(&format!("{done} of 1 done")), "{report}");
             assert_eq!(report.why.is_empty(), done == 1, "{answer:?}");
         }
     }

@@ -119,10 +119,13 @@ impl<'a> Performer<'a> {
         let partition = self.lab.partition(&step.lpar)?;
         let done = dlpar::change(self.lab, partition, step.resource, step.action, step.amount);
         match (done, &step.refused) {
-            (Ok(change), None) => Ok(format!(
-                "{} -> {} by QMP, {} -> {} in the partition",
-                change.before, change.after, change.guest_before, change.guest_after
-            )),
+            (Ok(change), None) => {
+                let told = change.agent.map(|report| format!("; its agent: {report}")).unwrap_or_default();
+                Ok(format!(
+                    "{} -> {} by QMP, {} -> {} in the partition{told}",
+                    change.before, change.after, change.guest_before, change.guest_after
+                ))
+            }
             (Ok(change), Some(_)) => {
                 Err(Error::Refused(format!("it was done, and should have been refused: {change:?}")))
             }
