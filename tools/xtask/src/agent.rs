@@ -25,8 +25,9 @@ const BESIDE_DEBIANS: &str = "usr/lib/lparkit";
 pub(crate) fn build(checkout: &Checkout) -> Result<Vec<PathBuf>> {
     let has = |package: &&str| checkout.root.join("tools").join(package).join("Cargo.toml").exists();
     let packages: Vec<String> = PACKAGES.into_iter().filter(has).map(str::to_owned).collect();
-    ensure!(packages.iter().any(|package| package == DAEMON), "there is no tools/{DAEMON} in this checkout");
-    cross::build(checkout, "guest", &packages)
+    let programs = cross::build(checkout, "guest", &packages)?;
+    ensure!(programs.iter().any(|program| name(program) == DAEMON), "this checkout has no program {DAEMON}");
+    Ok(programs)
 }
 
 /// A program's name.
