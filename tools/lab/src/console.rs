@@ -118,7 +118,7 @@ impl Console {
                 Err(error) => eprintln!("lparlab: console of {}: {error}: {line}", self.post.system),
             }
         }
-        if let Some(mut running) = lock(&self.running).take() {
+        if let Some(running) = lock(&self.running).as_mut() {
             // It may have closed its output only: end it, and reap it.
             let _ = running.child.kill();
             let _ = running.child.wait();
@@ -131,6 +131,8 @@ impl Console {
         let cause = format!("the console of {} died", self.post.system);
         self.guests.give_up(&lpars, &cause);
         self.agents.give_up(&self.post.system, &cause);
+        // Last: whoever waits for its end may start another one then.
+        *lock(&self.running) = None;
         if self.ending.load(Ordering::Relaxed) || self.is_held.load(Ordering::Relaxed) {
             return;
         }
@@ -169,13 +171,14 @@ impl Console {
         self.tell(&ToConsole::Attach { lpar: lpar.to_owned(), socket: socket.to_owned() })
     }
 
-    /// The agent of a partition that is attached proves itself with this key.
+    /// The agent of a partition that is attached proves itself with this key. A process that does not run learns it when it starts.
     pub fn pin(&self, lpar: &str, id: u8, key: PublicKey) -> Result<(), Error> {
         match lock(&self.attached).get_mut(lpar) {
             Some(attachment) => attachment.pin = Some((id, key)),
             None => return Err(Error::Refused(format!("{lpar} is not attached to {}", self.post.system))),
         }
-        self.tell(&ToConsole::Pin { lpar: lpar.to_owned(), id, key })
+        let _ = self.tell(&ToConsole::Pin { lpar: lpar.to_owned(), id, key });
+        Ok(())
     }
 
     /// A partition that is none of the lab's proves itself with this key, as one would that somebody took over.
@@ -242,7 +245,6 @@ impl Console {
         self.is_held.store(true, Ordering::Relaxed);
         self.kill()?;
         let end = Instant::now() + KILLED_DEADLINE;
-        // Its listener takes it out when it is reaped.
         while lock(&self.running).is_some() {
             if Instant::now() > end {
                 return Err(Error::failed("kill the console of", &self.post.system, "it does not end"));

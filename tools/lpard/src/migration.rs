@@ -145,15 +145,12 @@ impl Stage {
             (Self::Idle | Self::Checked, Event::Check) => Some(Self::Checking),
             (Self::Idle | Self::Checked, Event::Prepare) => Some(Self::Preparing),
             (Self::Prepared, Event::Suspend) => Some(Self::Suspending),
-            (Self::Checked, Event::Undo) => Some(Self::Undoing { prepared: false }),
-            (Self::Prepared, Event::Undo) => Some(Self::Undoing { prepared: true }),
-
             (Self::Checking, Event::Passed) => Some(Self::Checked),
-            (Self::Checking, Event::Failed) => Some(Self::Undoing { prepared: false }),
-            (Self::Preparing, Event::Passed) => Some(Self::Prepared),
-            (Self::Preparing, Event::Failed) => Some(Self::Undoing { prepared: true }),
+            (Self::Checked, Event::Undo) | (Self::Checking, Event::Failed) => Some(Self::Undoing { prepared: false }),
+            // What the kernel refused can be tried again.
+            (Self::Preparing, Event::Passed) | (Self::Suspending, Event::Failed) => Some(Self::Prepared),
+            (Self::Prepared, Event::Undo) | (Self::Preparing, Event::Failed) => Some(Self::Undoing { prepared: true }),
             (Self::Suspending, Event::Passed) => Some(Self::Resuming),
-            (Self::Suspending, Event::Failed) => Some(Self::Prepared),
             // A hook that fails here cannot change what has happened.
             (Self::Resuming | Self::Undoing { .. }, Event::Passed | Event::Failed) => Some(Self::Idle),
             _ => None,

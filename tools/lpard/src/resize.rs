@@ -43,7 +43,7 @@ pub(crate) fn resize(hooks: &Runner<'_>, asked: &Resize, heard: Heard<'_>) -> Re
     let sysroot = hooks.sysroot;
     let request = match translate::task(&asked.change) {
         Ok(Task::Change(request)) => request,
-        Ok(Task::Query(kind, which)) => return query(sysroot, &ask, kind, which),
+        Ok(Task::Query(kind, which)) => return query(sysroot, &ask, kind, &which),
         Err(reason) => return ask.refused(short(Cause::Incapable, reason)),
     };
     let began = Instant::now();
@@ -77,7 +77,7 @@ pub(crate) fn resize(hooks: &Runner<'_>, asked: &Resize, heard: Heard<'_>) -> Re
     answer
 }
 
-fn query(sysroot: &Sysroot, ask: &Ask, kind: PlaceKind, which: PlaceChoice) -> ResizeOutcome {
+fn query(sysroot: &Sysroot, ask: &Ask, kind: PlaceKind, which: &PlaceChoice) -> ResizeOutcome {
     let request = Request::Place { change: Change::Remove, kind, which: which.clone() };
     match Live::new(sysroot).observe(&request) {
         Ok(inventory) => report::found(ask, inventory.places.iter().find(|place| which.means(place))),

@@ -78,7 +78,8 @@ pub(crate) enum RootError {
 /// The part with all that it holds.
 #[derive(Debug)]
 struct Root {
-    root: PathBuf,
+    /// Where the machine is: `/`, or a directory that stands for it.
+    place: PathBuf,
     sysroot: Arc<Sysroot>,
     config: Config,
     log: Log,
@@ -141,7 +142,7 @@ impl Root {
             kernel_log: kernel_log.ok(),
             trusted: trust::list(&sysroot, &log)?,
             machine: current_machine(&sysroot),
-            root: root.to_owned(),
+            place: root.to_owned(),
             manager: ServiceManager::from_environment(),
             agent: Agent::new(),
             followers: BTreeSet::new(),
@@ -365,7 +366,7 @@ impl Root {
     }
 
     fn look_at_firmware(&mut self) {
-        for event in self.firmware.look(&self.root, &self.sysroot) {
+        for event in self.firmware.look(&self.place, &self.sysroot) {
             self.log.note(&event.entry());
             self.event_worker.run_hooks(event.occasion(), self.config.hooks.clone());
             self.network.tell_surely(FromRoot::Happened(Event::Firmware(event.told())));

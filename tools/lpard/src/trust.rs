@@ -5,7 +5,9 @@
 //! was the first one that answered; the file says which.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::net::IpAddr;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use sysroot::Sysroot;
@@ -85,7 +87,7 @@ fn path(key: PublicKey) -> String {
 pub(crate) fn list(sysroot: &Sysroot, log: &Log) -> Result<Vec<Trusted>, TrustError> {
     let mut trusted = Vec::new();
     for name in sysroot.list_if_present(DIRECTORY)? {
-        if name.starts_with('.') || !name.ends_with(".toml") {
+        if name.starts_with('.') || Path::new(&name).extension() != Some(OsStr::new("toml")) {
             continue;
         }
         let text = sysroot.read_text(format!("{DIRECTORY}/{name}"))?;

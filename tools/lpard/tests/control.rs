@@ -93,7 +93,8 @@ fn who_does_not_speak_varlink_is_let_go_and_nobody_else_notices() {
     let machine = Machine::new();
     let agent = machine.start();
     let mut good = Client::connect(machine.root());
-    for garbage in [&b"GET / HTTP/1.1\r\n\r\n\0"[..], &[b'x'; 70 << 10], b"{}\0", b"[]\0"] {
+    let endless = vec![b'x'; 70 << 10];
+    for garbage in [&b"GET / HTTP/1.1\r\n\r\n\0"[..], &endless, b"{}\0", b"[]\0"] {
         let mut bad = Client::connect(machine.root());
         bad.send(garbage);
         assert_eq!(bad.answer(), None);

@@ -50,6 +50,9 @@ pub(super) fn attack(lab: &Lab, step: &Attack) -> Seen {
     let frame = lab.frame(&step.system)?;
     let failed = |cause: String| Error::failed("attack the console of", &step.system, cause);
     let before = sessions(lab, frame);
+    if before.is_empty() {
+        return Err(failed("it has no session that could be harmed".into()));
+    }
     let said_before = log(frame)?.len();
     let insider = key::random().map_err(|error| failed(error.to_string()))?;
     let insider = PrivateKey::from_seed(&insider).map_err(|error| failed(error.to_string()))?;
@@ -125,7 +128,7 @@ pub(super) fn impostor(lab: &Lab, step: &Impostor) -> Seen {
     });
     frame.console.release()?;
     let seen = posed.map_err(|error| Error::failed("pose as the console of", &frame.spec.name, error.to_string()))?;
-    if seen.given_up == 0 && seen.questions == 0 {
+    if !seen.is_turned_away(step.what) {
         let cause = format!("the partition did not turn away from the false console: {seen:?}");
         return Err(Error::guest(&step.lpar, "meet a false console", cause));
     }

@@ -198,7 +198,7 @@ fn what_was_prepared_is_given_back_when_its_session_is_lost_or_nothing_comes() {
     assert_eq!(stages(&told.tell(Input::NetworkLost)), [Stage::Undoing { prepared: true }]);
     let mut told = Told::prepared();
     let until = told.0.deadline().unwrap();
-    assert_eq!(told.0.handle(until - Duration::from_secs(1), Input::Tick), []);
+    assert_eq!(told.0.handle(until.saturating_sub(Duration::from_secs(1)), Input::Tick), []);
     assert_eq!(stages(&told.0.handle(until, Input::Tick)), [Stage::Undoing { prepared: true }]);
     assert_eq!(told.0.deadline(), None);
 }

@@ -90,7 +90,7 @@ fn a_veto_is_the_last_word_and_a_failure_elsewhere_is_not() {
         machine.hook(&format!("etc/lparkit/hooks.d/{point}/2-next"), 0o755, 0, "");
     }
     let failed = ("1-fails".to_owned(), HookResult::Exited(3));
-    assert_eq!(machine.run(Point::Check, &[]), [failed.clone()]);
+    assert_eq!(machine.run(Point::Check, &[]), std::slice::from_ref(&failed));
     assert_eq!(machine.run(Point::Post, &[]), [failed, ok("2-next")]);
 }
 

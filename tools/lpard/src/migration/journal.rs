@@ -204,7 +204,7 @@ mod tests {
     fn nothing_is_left_of_what_was_never_begun_or_is_over() {
         let opened = Line::Opened(Journey::default());
         assert_eq!(written(&[]), None);
-        assert_eq!(written(&[opened.clone()]), None);
+        assert_eq!(written(std::slice::from_ref(&opened)), None);
         assert_eq!(written(&[opened.clone(), Line::Stage(Stage::Checking), Line::Closed]), None);
         assert_eq!(written(&[opened, Line::Stage(Stage::Checking)]).unwrap().stage, Stage::Checking);
     }

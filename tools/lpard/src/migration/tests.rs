@@ -32,6 +32,7 @@ struct Machine {
 
 /// What is done with the machine.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each stands for itself")]
 struct Story {
     /// It is asked first whether it could.
     checked: bool,

@@ -136,7 +136,7 @@ impl Root {
 
     pub(super) fn start_network_part(&mut self, now: Duration) {
         let mut network = std::mem::take(&mut self.network);
-        network.start_if_due(now, &self.root, &self.log, |started| self.beginning(started));
+        network.start_if_due(now, &self.place, &self.log, |started| self.beginning(started));
         self.network = network;
     }
 

@@ -43,6 +43,14 @@ pub struct Seen {
     pub given_up: u32,
 }
 
+impl Seen {
+    /// The partition did not serve the false console: it gave it up, or did not even call the one with the wrong key, however
+    /// often that answered.
+    pub fn is_turned_away(&self, what: Imposture) -> bool {
+        self.given_up > 0 || (what == Imposture::WrongKey && self.calls == 0 && self.questions >= QUESTIONS)
+    }
+}
+
 /// With whom a false console deals.
 #[derive(Debug)]
 pub struct Scene<'a> {
@@ -56,23 +64,23 @@ pub struct Scene<'a> {
 
 /// A partition gives a silent console up sooner.
 const PATIENCE: Duration = Duration::from_secs(40);
+/// A partition that does not believe the answer asks again and does not call.
+const QUESTIONS: u32 = 3;
 const TURN: Duration = Duration::from_millis(50);
 const SLOWNESS: Duration = Duration::from_millis(200);
 
-/// Poses until `end`, or until a partition has given it up; of one that nobody calls, until it was asked for often enough.
+/// Poses until `end`, or until a partition has turned away.
 pub fn pose(scene: &Scene<'_>, what: Imposture, end: Instant) -> io::Result<Seen> {
     let stranger = PrivateKey::from_seed(&key::random()?).map_err(io::Error::other)?;
     let own = if what == Imposture::WrongKey { &stranger } else { scene.console };
     let mut seen = Seen::default();
-    // A partition that does not believe the answer asks again and does not call.
-    while seen.given_up == 0 && seen.questions < 3 && Instant::now() < end {
+    while !seen.is_turned_away(what) && Instant::now() < end {
         answer_questions(scene.sockets, own, &mut seen)?;
         match scene.sockets.listener.accept() {
             Ok((stream, _)) => {
                 stream.set_nonblocking(false)?;
                 seen.calls += 1;
                 seen.given_up += u32::from(is_given_up(mislead(stream, scene, own, what))?);
-                seen.questions = 0;
             }
             Err(error) if is_early(&error) => std::thread::sleep(TURN),
             Err(error) => return Err(error),
