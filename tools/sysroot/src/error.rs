@@ -73,6 +73,16 @@ pub enum Error {
         /// How long this call waited.
         waited: Duration,
     },
+    /// It cannot be done here at all.
+    #[error("{operation} {}: {why}", path.display())]
+    Impossible {
+        /// What was tried.
+        operation: Operation,
+        /// On what, relative to the root.
+        path: PathBuf,
+        /// Why not.
+        why: &'static str,
+    },
     /// A recorded machine has no answer to this question.
     #[error("{operation} {}: not recorded; wanted is the file {}", path.display(), wanted.display())]
     NotRecorded {
@@ -103,6 +113,7 @@ pub enum Operation {
     Remove,
     Rename,
     Replace,
+    Rtas,
     Run,
     Send,
     Uname,
@@ -125,6 +136,7 @@ impl fmt::Display for Operation {
             Self::Remove => "remove",
             Self::Rename => "rename",
             Self::Replace => "replace",
+            Self::Rtas => "call the firmware's",
             Self::Run => "run",
             Self::Send => "send to",
             Self::Uname => "uname",

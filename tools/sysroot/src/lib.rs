@@ -11,6 +11,7 @@
 //! - Symbolic links: live, the kernel resolves them as ever. In a recorded machine they are resolved beneath its root by
 //!   `openat2(RESOLVE_IN_ROOT)` (nix has it; Linux 5.6), so that an absolute link of the recorded machine stays in the record.
 //! - Reads are bounded. Every error names operation, path and cause; [`Error::errno`] gives the kernel's number.
+//! - [`Sysroot::rtas`] calls the firmware, for the few calls on its list; it is the only unsafe code of the workspace.
 //! - [`Sysroot::write_attribute`] is one `write(2)`, as sysfs and procfs want it. [`Sysroot::replace_file`] is whole or absent.
 //!
 //! The rule is enforced: crates that use this one link their `clippy.toml` to `callers/clippy.toml` here, which disallows
@@ -23,6 +24,7 @@ mod error;
 mod lock;
 mod read;
 mod resolve;
+mod rtas;
 mod socket;
 mod space;
 mod uname;

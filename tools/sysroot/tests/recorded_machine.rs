@@ -170,3 +170,29 @@ fn a_log_takes_many_lines_at_once_and_a_datagram_is_noted() {
     sysroot.send_datagram("dev/log", "<134>drmgr: hello").unwrap();
     assert_eq!(sysroot.read_text("dev/log").unwrap(), "<134>drmgr: hello\n");
 }
+
+#[test]
+fn firmware_answers_from_the_record_and_nothing_else_is_called() {
+    let answers = [
+        ("rtas/get-sensor-state+9003+0x30000002", "0 2\n0 1\n"),
+        ("rtas/set-indicator+9001+0x30000002+1", "9900\n-9001\n"),
+        ("rtas/set-power-level+0xffffffff+100", "0\n"),
+    ];
+    let (_dir, sysroot) = machine(&answers);
+    assert!(sysroot.has_rtas());
+    let sense = || sysroot.rtas("get-sensor-state", &[9003, 0x3000_0002], 2).unwrap();
+    assert_eq!([sense(), sense(), sense()], [[0, 2], [0, 1], [0, 1]]);
+    let isolate = || sysroot.rtas("set-indicator", &[9001, 0x3000_0002, 1], 1).unwrap();
+    assert_eq!([isolate(), isolate()], [[9900], [9001_u32.wrapping_neg()]]);
+    for (call, inputs, outputs) in [
+        ("get-sensor-state", &[9003, 0x3000_0003][..], 2), // not recorded
+        ("set-power-level", &[u32::MAX, 100], 2),          // an answer of another length
+    ] {
+        assert!(matches!(sysroot.rtas(call, inputs, outputs), Err(Error::NotRecorded { .. })), "{call}");
+    }
+    for (call, inputs, outputs) in [("ibm,os-term", &[0][..], 1), ("set-indicator", &[9001, 1], 1), ("../x", &[], 1)] {
+        assert!(matches!(sysroot.rtas(call, inputs, outputs), Err(Error::Impossible { .. })), "{call}");
+    }
+    assert_eq!(sysroot.read_text("rtas/asked").unwrap().lines().count(), 6);
+    assert!(!machine(&[]).1.has_rtas());
+}
