@@ -14,6 +14,7 @@
 pub mod adapter;
 pub mod capability;
 pub mod cells;
+pub mod console_string;
 pub mod cpu;
 pub mod cpuinfo;
 pub mod dcaps;

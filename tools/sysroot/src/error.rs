@@ -101,6 +101,7 @@ pub enum Error {
 #[allow(missing_docs)] // the names say it
 pub enum Operation {
     Append,
+    Ask,
     Clock,
     Connect,
     CreateDirectory,
@@ -124,6 +125,7 @@ impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Append => "append to",
+            Self::Ask => "ask",
             Self::Clock => "read the clock",
             Self::Connect => "connect to",
             Self::CreateDirectory => "create directory",

@@ -27,6 +27,7 @@ mod resolve;
 mod rtas;
 mod socket;
 mod space;
+mod system_parameter;
 mod uname;
 mod write;
 

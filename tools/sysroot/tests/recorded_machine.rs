@@ -196,3 +196,10 @@ fn firmware_answers_from_the_record_and_nothing_else_is_called() {
     assert_eq!(sysroot.read_text("rtas/asked").unwrap().lines().count(), 6);
     assert!(!machine(&[]).1.has_rtas());
 }
+
+#[test]
+fn a_parameter_of_the_platform_is_the_recorded_one() {
+    let (_dir, sysroot) = machine(&[("system-parameters/0", "HmcStat=1;")]);
+    assert_eq!(sysroot.system_parameter(0).unwrap().as_deref(), Some(b"HmcStat=1;" as &[u8]));
+    assert_eq!(sysroot.system_parameter(1).unwrap(), None);
+}

@@ -149,3 +149,10 @@ fn a_datagram_reaches_its_socket_and_a_missing_one_is_named() {
     assert_eq!(&heard[..length], b"<134>hello");
     assert!(matches!(live().send_datagram("../x", ""), Err(sysroot::Error::Outside { .. })));
 }
+
+#[test]
+fn a_system_without_parameters_has_none() {
+    if !std::path::Path::new("/dev/papr-sysparm").exists() {
+        assert_eq!(live().system_parameter(0).unwrap(), None);
+    }
+}

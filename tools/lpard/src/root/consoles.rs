@@ -1,8 +1,11 @@
-//! Whom the network part shall call, from the configuration, from what is trusted and from what the machine shows.
+//! Whom the network part shall call, from the configuration, from what the hypervisor says, from what is trusted and from what the
+//! machine shows.
 
 use std::net::IpAddr;
 
 use platform::adapter::{Adapter, management_candidates};
+use platform::console_string::ConsoleString;
+use wire::discovery::PORT;
 
 use crate::config::{ConsoleAddress, ConsoleSettings};
 use crate::parts::message::Consoles;
@@ -18,9 +21,18 @@ pub(super) fn management_interface(settings: &ConsoleSettings, adapters: &[Adapt
 }
 
 /// Whom to call.
-pub(super) fn consoles(settings: &ConsoleSettings, trusted: &[Trusted], interface: Option<String>) -> Consoles {
+pub(super) fn consoles(
+    settings: &ConsoleSettings,
+    trusted: &[Trusted],
+    interface: Option<String>,
+    announced: &[ConsoleString],
+) -> Consoles {
     let first_use = settings.trust_on_first_use && trusted.is_empty();
     let mut addresses = settings.addresses.clone();
+    if settings.discover {
+        let named = announced.iter().flat_map(|console| &console.addresses);
+        addresses.extend(named.map(|ip| address(*ip, PORT, interface.as_deref())));
+    }
     for console in trusted {
         addresses.extend(console.addresses.iter().map(|ip| address(*ip, console.port, interface.as_deref())));
     }
@@ -68,21 +80,33 @@ mod tests {
         let addresses = vec!["[fe80::1%mgmt]:657".parse().unwrap()];
         let settings = ConsoleSettings { addresses, ..ConsoleSettings::default() };
         let trusted = [console(1, &["fe80::1"]), console(2, &["10.0.0.2", "fe80::2"])];
-        let found = consoles(&settings, &trusted, Some("mgmt".into()));
+        let found = consoles(&settings, &trusted, Some("mgmt".into()), &[]);
         assert_eq!(shown(&found), ["[fe80::1%mgmt]:657", "10.0.0.2:657", "[fe80::2%mgmt]:657"]);
         assert_eq!((found.discover_on.as_deref(), found.first_use, found.trusted.len()), (Some("mgmt"), false, 2));
+    }
+
+    #[test]
+    fn whom_the_hypervisor_names_is_called_before_those_of_earlier_days() {
+        let announced = [ConsoleString { addresses: vec!["fe80::9".parse().unwrap()], ..ConsoleString::default() }];
+        let mut settings = ConsoleSettings::default();
+        let trusted = [console(1, &["fe80::1"])];
+        let found = consoles(&settings, &trusted, Some("mgmt".into()), &announced);
+        assert_eq!(shown(&found), ["[fe80::9%mgmt]:657", "[fe80::1%mgmt]:657"]);
+        settings.discover = false;
+        let found = consoles(&settings, &trusted, Some("mgmt".into()), &announced);
+        assert_eq!(shown(&found), ["[fe80::1%mgmt]:657"]);
     }
 
     #[test]
     fn where_nobody_can_be_believed_nobody_is_called() {
         let addresses = vec!["10.0.0.1".parse().unwrap()];
         let mut settings = ConsoleSettings { addresses, ..ConsoleSettings::default() };
-        assert_eq!(consoles(&settings, &[], Some("mgmt".into())), Consoles::default());
+        assert_eq!(consoles(&settings, &[], Some("mgmt".into()), &[]), Consoles::default());
         settings.trust_on_first_use = true;
-        let found = consoles(&settings, &[], Some("mgmt".into()));
+        let found = consoles(&settings, &[], Some("mgmt".into()), &[]);
         assert_eq!((shown(&found), found.first_use), (vec!["10.0.0.1:657".to_owned()], true));
         settings.discover = false;
-        let found = consoles(&settings, &[console(1, &[])], Some("mgmt".into()));
+        let found = consoles(&settings, &[console(1, &[])], Some("mgmt".into()), &[]);
         assert_eq!((found.discover_on, found.first_use), (None, false), "there is somebody to believe now");
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use nix::unistd::{geteuid, getpid};
+use platform::console_string::{self, ConsoleString};
 use wire::message::answer::Failure;
 use wire::message::dlpar::Resize;
 use wire::message::migration::{MigrationRecord, NewIdentity};
@@ -131,7 +132,15 @@ impl Root {
     fn consoles(&self) -> crate::parts::message::Consoles {
         let adapters = platform::adapter::read(&self.sysroot).unwrap_or_default();
         let interface = consoles::management_interface(&self.config.console, &adapters);
-        consoles::consoles(&self.config.console, &self.trusted, interface)
+        consoles::consoles(&self.config.console, &self.trusted, interface, &self.announced())
+    }
+
+    /// The consoles that the hypervisor names; a firmware that says none, or nothing that can be read, is no obstacle.
+    fn announced(&self) -> Vec<ConsoleString> {
+        console_string::read(&self.sysroot).unwrap_or_else(|error| {
+            self.log.info(format_args!("ask the hypervisor for consoles: {}", Chain(&error)));
+            Vec::new()
+        })
     }
 
     pub(super) fn start_network_part(&mut self, now: Duration) {
