@@ -64,7 +64,7 @@ fn rules_drop_somewhere(rules: &str) -> bool {
 }
 
 fn is_about_the_port(rules: &str) -> bool {
-    rules.split(|character: char| !character.is_ascii_alphanumeric()).any(|word| word.contains(PORT))
+    rules.split(|character: char| !character.is_ascii_alphanumeric()).any(|word| word == PORT)
 }
 
 #[cfg(test)]
