@@ -27,7 +27,6 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use crate::config;
 use crate::log::{Chain, Log};
 use crate::parts::channel::{Channel, ChannelError};
 use crate::parts::confine::{ConfineError, confine, end_with};
@@ -75,7 +74,7 @@ pub(crate) fn serve() -> Result<(), NetworkError> {
     // What is opened before the rights are gone stays open.
     let watch = LinkWatch::open();
     let beats = HeartbeatSocket::open().map_err(NetworkError::Heartbeats)?;
-    let confinement = confine(beginning.become_user, &console_ports(&beginning))?;
+    let confinement = confine(beginning.become_user)?;
     end_with(beginning.parent)?;
     if !confinement.unprivileged || confinement.landlock != Landlock::Full {
         log.info(format_args!("the network part is held by: {confinement:?}"));
@@ -99,15 +98,6 @@ fn first_word(channel: &mut Channel<FromNetwork, FromRoot>) -> Result<Beginning,
         Some(FromRoot::Begin(beginning)) => Ok(*beginning),
         _ => Err(NetworkError::NoBeginning),
     }
-}
-
-/// Ports that may be called: that of the session, and what the configuration names.
-fn console_ports(beginning: &Beginning) -> Vec<u16> {
-    let mut ports: Vec<u16> = beginning.consoles.addresses.iter().map(|address| address.port).collect();
-    ports.push(config::PORT);
-    ports.sort_unstable();
-    ports.dedup();
-    ports
 }
 
 fn serve_sockets(

@@ -253,7 +253,9 @@ impl Root {
         let (has_firmware, has_kernel_log) = (firmware.is_some(), kernel_log.is_some());
         sockets.extend(firmware);
         sockets.extend(kernel_log);
-        let deadline = [self.agent.deadline(), self.network.deadline(), alive_at].into_iter().flatten().min();
+        let at_once = self.control.is_behind().then_some(Duration::ZERO);
+        let deadlines = [self.agent.deadline(), self.network.deadline(), alive_at, at_once];
+        let deadline = deadlines.into_iter().flatten().min();
         match poll(&mut sockets, timeout(deadline.map(|deadline| deadline.saturating_sub(self.now())))) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(error) => return Err(RootError::Wait(error)),

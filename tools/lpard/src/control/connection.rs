@@ -58,6 +58,11 @@ impl Connection {
         PollFd::new(self.stream.as_fd(), flags)
     }
 
+    /// Whether a call is there that was not looked at: it came together with one that is answered now, and no socket tells.
+    pub(super) fn is_behind(&self) -> bool {
+        self.waiting.is_none() && self.unparsed.contains(&0)
+    }
+
     /// Whether nothing will come of it any more.
     pub(super) fn is_over(&self) -> bool {
         self.finished && self.unread.is_empty() && self.waiting.is_none()

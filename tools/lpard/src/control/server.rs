@@ -60,7 +60,12 @@ impl Server {
         std::iter::once(listener).chain(self.clients.values().map(Connection::socket)).collect()
     }
 
-    /// Takes new clients, and hears all of them.
+    /// Whether a client has called for which no socket will tell.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.clients.values().any(Connection::is_behind)
+    }
+
+    /// Takes new clients, and hears all of them. Of each the next call only: nobody keeps the others waiting.
     pub(crate) fn look(&mut self, sysroot: &Sysroot, group: &str) -> Vec<(ConnectionId, Called)> {
         while let Ok((stream, _)) = self.listener.accept() {
             self.admit(stream, sysroot, group);

@@ -3,8 +3,8 @@
 use std::os::unix::process::parent_id;
 
 use landlock::{
-    ABI, Access as _, AccessFs, AccessNet, CompatLevel, Compatible as _, NetPort, Ruleset, RulesetAttr as _,
-    RulesetCreatedAttr as _, RulesetStatus, Scope,
+    ABI, Access as _, AccessFs, AccessNet, CompatLevel, Compatible as _, Ruleset, RulesetAttr as _, RulesetStatus,
+    Scope,
 };
 use nix::sys::prctl::{set_dumpable, set_no_new_privs, set_pdeathsig};
 use nix::sys::signal::Signal;
@@ -47,14 +47,14 @@ pub(crate) fn end_with(parent: i32) -> Result<(), ConfineError> {
 }
 
 /// Becomes a user without rights, on whose behalf nothing can be opened. Files and sockets that are open stay open.
-pub(crate) fn confine(user: Option<UserNumbers>, ports: &[u16]) -> Result<Confinement, ConfineError> {
+pub(crate) fn confine(user: Option<UserNumbers>) -> Result<Confinement, ConfineError> {
     if let Some(user) = user {
         become_user(user)?;
     }
     let refused = |what| move |source| ConfineError::Refused { what, source };
     set_no_new_privs().map_err(refused("give up new privileges"))?;
     set_dumpable(false).map_err(refused("hide the memory from others"))?;
-    let landlock = give_up_files(ports)?;
+    let landlock = give_up_files()?;
     Ok(Confinement { unprivileged: !geteuid().is_root(), no_new_privileges: true, landlock })
 }
 
@@ -67,17 +67,15 @@ fn become_user(UserNumbers { uid, gid }: UserNumbers) -> Result<(), ConfineError
     setresuid(uid, uid, uid).map_err(refused("become the user of the network part"))
 }
 
-/// No file at all, no TCP but to consoles' ports, no signal and no abstract socket beyond this process.
-fn give_up_files(ports: &[u16]) -> Result<Landlock, ConfineError> {
-    let mut rules = Ruleset::default()
+/// No file at all, no port to listen on, no signal and no abstract socket beyond this process. Which ports it will call
+/// nobody knows yet: consoles tell theirs when they are discovered, or when a partition is handed over to them.
+fn give_up_files() -> Result<Landlock, ConfineError> {
+    let rules = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(LANDLOCK))?
-        .handle_access(AccessNet::from_all(LANDLOCK))?
+        .handle_access(AccessNet::BindTcp)?
         .scope(Scope::from_all(LANDLOCK))?
         .create()?;
-    for port in ports {
-        rules = rules.add_rule(NetPort::new(*port, AccessNet::ConnectTcp))?;
-    }
     Ok(match rules.restrict_self()?.ruleset {
         RulesetStatus::FullyEnforced => Landlock::Full,
         RulesetStatus::PartiallyEnforced => Landlock::Partial,
