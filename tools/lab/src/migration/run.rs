@@ -23,7 +23,7 @@ use crate::partition::{Body, Journal, Partition, State};
 use crate::qemu::migration::{Progress, migration_progress};
 
 pub use ask::run_state;
-use ask::{command, is_suspended};
+use ask::{command, is_suspended, wake_up};
 pub use back::recover;
 use partition_side::{Suspension, Word};
 
@@ -413,7 +413,7 @@ impl Course<'_> {
         }
         self.destination_lives()?;
         if let Some(destination) = &mut self.destination {
-            command(&mut destination.qmp, "system_wakeup", json!({}))?;
+            wake_up(&mut destination.qmp)?;
             self.woken = Some(Instant::now());
         }
         self.strike(Phase::Resuming)?;

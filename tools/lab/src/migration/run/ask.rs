@@ -20,3 +20,13 @@ pub(super) fn is_suspended(qmp: &mut Qmp) -> Result<bool, Error> {
 pub(super) fn command(qmp: &mut Qmp, name: &str, arguments: serde_json::Value) -> Result<serde_json::Value, Error> {
     qmp.execute(name, arguments).map_err(|error| Error::failed("QMP", name, error))
 }
+
+/// Wakes a guest that sleeps, and its network with it: frames that came while it slept have made QEMU stop to read its taps, and a
+/// wake-up, other than `cont`, does not make it look at them again (net/net.c, net_vm_change_state_handler; seen with 10.0.2: an
+/// adapter that one frame had reached in its sleep was deaf for ever).
+pub(super) fn wake_up(qmp: &mut Qmp) -> Result<(), Error> {
+    for name in ["system_wakeup", "stop", "cont"] {
+        command(qmp, name, json!({}))?;
+    }
+    Ok(())
+}

@@ -2,9 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::json;
-
-use super::{Course, POLL, RESUME_DEADLINE, SUSPEND_DEADLINE, TRANSFER_DEADLINE, command, is_suspended, run_state};
+use super::{Course, POLL, RESUME_DEADLINE, SUSPEND_DEADLINE, TRANSFER_DEADLINE, is_suspended, run_state, wake_up};
 use crate::error::Error;
 use crate::lab::Lab;
 use crate::partition::{Body, Partition, State};
@@ -83,7 +81,7 @@ impl Course<'_> {
         loop {
             // A request that outlived its console may suspend the partition only now.
             if is_suspended(&mut body.qmp)? {
-                command(&mut body.qmp, "system_wakeup", json!({}))?;
+                wake_up(&mut body.qmp)?;
             }
             match self.lab.guests.hello(&self.from.console, name, Duration::from_secs(10)) {
                 Ok(_) => return Ok(()),
@@ -123,7 +121,7 @@ fn wake(name: &str, qmp: &mut Qmp, may_suspend: &mut dyn FnMut() -> bool) -> Res
     let end = Instant::now() + SUSPEND_DEADLINE;
     loop {
         match run_state(qmp)?.as_str() {
-            "suspended" => command(qmp, "system_wakeup", json!({})).map(drop)?,
+            "suspended" => wake_up(qmp)?,
             // The transfer is in its last moments: it will fail, and QEMU takes the partition back as it was, suspended.
             "finish-migrate" | "paused" => {}
             "running" if may_suspend() => {}
