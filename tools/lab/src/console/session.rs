@@ -189,6 +189,8 @@ impl Server {
                     return;
                 }
                 self.part_with(&lpar, "its key is another one now");
+                // What was asked of a partition before it left is forgotten with it: no name of a request may return in one run.
+                self.settings.run.0 = self.settings.run.0.wrapping_add(1);
                 self.partners.insert(lpar, Partner::new(id, key, self.settings.clone()));
                 self.pin_keys();
             }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use wire::discovery::PORT;
 use wire::key::PrivateKey;
+use wire::message::Request;
 
 use crate::console::adversary::attack::{self, Target};
 use crate::console::adversary::impostor::{self, Scene};
@@ -13,6 +14,7 @@ use crate::console::key;
 use crate::console::session::sockets::Sockets;
 use crate::enrolment;
 use crate::error::Error;
+use crate::guest::QUICK;
 use crate::lab::{Frame, Lab};
 use crate::scenario::step::{Attack, Cables, Impostor, Lspartition};
 use crate::{lspartition, status};
@@ -57,6 +59,8 @@ pub(super) fn attack(lab: &Lab, step: &Attack) -> Seen {
     let insider = key::random().map_err(|error| failed(error.to_string()))?;
     let insider = PrivateKey::from_seed(&insider).map_err(|error| failed(error.to_string()))?;
     frame.console.pin_stranger(INTRUDER, insider.public())?;
+    // Orders are obeyed in their order: when this one is answered, the key is pinned.
+    let _ = lab.agents.ask(&frame.console, INTRUDER.0, Request::Inventory {}, QUICK);
     let bridge = frame.management_bridge();
     let link = nix::net::if_::if_nametoindex(bridge.as_str()).map_err(|error| failed(error.to_string()))?;
     let target = Target {

@@ -230,9 +230,11 @@ impl Performer<'_> {
             .write_attribute(MIGRATION, format!("{stream}\n").as_bytes())
             .map_err(|error| Failure::of(&error))?;
         let after = self.sysroot().since_boot().unwrap_or(before);
-        let to = current_machine(self.sysroot());
+        let shown = current_machine(self.sysroot());
         let unknown = || Machine { type_model: String::new(), serial: String::new() };
-        let from = journey.from.clone().or_else(|| to.clone()).unwrap_or_else(unknown);
+        let from = journey.from.clone().or_else(|| shown.clone()).unwrap_or_else(unknown);
+        // Where firmware does not refresh the device tree, what the console announced is nearer to the truth.
+        let to = shown.filter(|shown| *shown != from).or_else(|| journey.to.clone());
         (self.heard)(Heard::Moved(MigrationRecord {
             migration: journey.migration,
             to: to.unwrap_or_else(|| from.clone()),
