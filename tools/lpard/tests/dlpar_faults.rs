@@ -11,7 +11,9 @@ use lpard::dlpar::journal::{self, Entry, Journal, Nowhere, OnDisk, Unwritable};
 use lpard::dlpar::kernel::{Kernel, StepError};
 use lpard::dlpar::outcome::{Outcome, Shortfall};
 use lpard::dlpar::plan::plan;
-use lpard::dlpar::request::{Change, CpuChoice, MemoryChoice, PlaceChoice, PlaceKind, Request, Terms};
+use lpard::dlpar::request::{
+    CardTask, CardWay, Change, CpuChoice, MemoryChoice, PlaceChoice, PlaceKind, Request, Terms,
+};
 use lpard::dlpar::simulator::{Faults, Shape, Simulator};
 use lpard::dlpar::step::Step;
 use platform::drc::DrcIndex;
@@ -43,6 +45,11 @@ fn place(change: Change, kind: PlaceKind, n: u32) -> Request {
     Request::Place { change, kind, which: PlaceChoice::Index(DrcIndex(class + n)) }
 }
 
+fn card(task: CardTask, n: u32, scan: bool) -> Request {
+    let which = PlaceChoice::Index(DrcIndex(0x4000_0000 + n));
+    Request::Card { task, which, way: CardWay { scan, keep_firmware: false } }
+}
+
 fn request() -> impl Strategy<Value = Request> {
     let cpu = prop_oneof![
         (1u32..6).prop_map(|n| CpuChoice::Count(count(n))),
@@ -55,7 +62,12 @@ fn request() -> impl Strategy<Value = Request> {
         (0u32..16, 1u32..6).prop_map(|(n, c)| MemoryChoice::Run { first: DrcIndex(0x8000_0000 + n), count: count(c) }),
     ];
     let kind = prop_oneof![Just(PlaceKind::Slot), Just(PlaceKind::Bridge)];
+    let which = (0u32..6).prop_map(|n| PlaceChoice::Index(DrcIndex(0x4000_0000 + n)));
+    let task = prop_oneof![Just(CardTask::Add), Just(CardTask::Remove)];
     prop_oneof![
+        (task, which, any::<bool>()).prop_map(|(task, which, scan)| {
+            Request::Card { task, which, way: CardWay { scan, keep_firmware: false } }
+        }),
         (change(), cpu).prop_map(|(change, which)| Request::Cpu { change, which }),
         (change(), memory).prop_map(|(change, which)| Request::Memory { change, which }),
         (change(), kind, 0u32..3).prop_map(|(change, kind, n)| place(change, kind, n)),
@@ -129,7 +141,7 @@ proptest! {
                 (n.get(), None)
             }
             Request::Memory { which: MemoryChoice::Run { count, .. }, .. } => (count.get(), Some(1)),
-            Request::Place { .. } => (plan.asked, Some(plan.attempts.len())),
+            Request::Place { .. } | Request::Card { .. } => (plan.asked, Some(plan.attempts.len())),
             _ => (1, Some(1)),
         };
         prop_assert_eq!(plan.asked, asked);
@@ -150,6 +162,11 @@ fn a_fault_at_every_operation_is_undone_or_told() {
         place(Change::Remove, PlaceKind::Slot, 0),
         place(Change::Add, PlaceKind::Bridge, 1),
         place(Change::Remove, PlaceKind::Bridge, 0),
+        card(CardTask::Add, 1, false),
+        card(CardTask::Add, 1, true),
+        card(CardTask::Remove, 0, false),
+        card(CardTask::Remove, 0, true),
+        card(CardTask::Remove, 3, false),
     ];
     for request in &requests {
         let mut unbroken = Simulator::new(SHAPE);
@@ -258,13 +275,19 @@ fn recovered(sysroot: &Sysroot, simulator: &mut Simulator) -> Option<journal::Re
 
 #[test]
 fn an_engine_killed_at_any_line_of_its_journal_is_put_in_order() {
-    let request = Request::Cpu { change: Change::Remove, which: CpuChoice::Count(count(3)) };
-    for lines_to_live in 0..8 {
+    let cpus = Request::Cpu { change: Change::Remove, which: CpuChoice::Count(count(3)) };
+    let requests = [
+        cpus,
+        place(Change::Remove, PlaceKind::Bridge, 0),
+        place(Change::Add, PlaceKind::Bridge, 1),
+        card(CardTask::Add, 1, true),
+    ];
+    for (request, lines_to_live) in requests.iter().flat_map(|request| (0..40).map(move |lines| (request, lines))) {
         let (_directory, sysroot) = machine();
         let mut simulator = Simulator::new(SHAPE);
         let before = simulator.clone();
         let mut journal = Mortal { journal: OnDisk::new(&sysroot), lines_to_live };
-        let killed = catch_unwind(AssertUnwindSafe(|| run(&mut simulator, &request, Terms::default(), &mut journal)));
+        let killed = catch_unwind(AssertUnwindSafe(|| run(&mut simulator, request, Terms::default(), &mut journal)));
         let recovery = recovered(&sysroot, &mut simulator);
         match killed {
             Ok(_) => assert_eq!(recovery, None, "a finished operation is left alone"),
@@ -279,9 +302,16 @@ fn a_step_that_was_done_and_not_written_down_is_found() {
         Request::Cpu { change: Change::Add, which: CpuChoice::Count(count(2)) },
         Request::Memory { change: Change::Remove, which: MemoryChoice::Count(count(3)) },
         Request::Memory { change: Change::Add, which: MemoryChoice::Index(DrcIndex(0x8000_0009)) },
+        place(Change::Add, PlaceKind::Slot, 1),
+        place(Change::Remove, PlaceKind::Slot, 0),
+        place(Change::Add, PlaceKind::Bridge, 1),
+        place(Change::Remove, PlaceKind::Bridge, 0),
+        card(CardTask::Add, 1, false),
+        card(CardTask::Remove, 0, false),
+        card(CardTask::Remove, 3, false),
     ];
     for request in requests {
-        for steps_to_live in 1..3 {
+        for steps_to_live in 1..20 {
             let (_directory, sysroot) = machine();
             let mut simulator = Simulator::new(SHAPE);
             let before = simulator.clone();

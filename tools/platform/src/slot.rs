@@ -21,6 +21,8 @@ pub use location::by_location;
 const VDEVICE: &str = "vdevice";
 const MY_INDEX: &str = "ibm,my-drc-index";
 const LOCATION: &str = "ibm,loc-code";
+/// Where the kernel has the slots whose cards it can take into use and let go.
+pub const KERNEL_SLOTS: &str = "sys/bus/pci/slots";
 const PCI_PREFIX: &str = "pci@";
 const LOGICAL_TYPE: &str = "SLOT";
 /// Bridges below bridges; real trees have three levels.
@@ -98,9 +100,34 @@ pub fn physical_slots(sysroot: &Sysroot) -> Result<Vec<Slot>> {
     Ok(slots)
 }
 
+/// The physical slots of a bridge and of the bridges below it; `path` is the bridge's, from the root of the device tree.
+pub fn physical_slots_below(sysroot: &Sysroot, path: &str) -> Result<Vec<Slot>> {
+    let bridge = devicetree::root(sysroot).at(path.trim_start_matches('/'));
+    let mut slots = bus_slots(&bridge, physical)?;
+    collect_physical(&bridge, MAX_DEPTH, &mut slots)?;
+    Ok(slots)
+}
+
+/// The directory that the kernel has for a slot below `sys/bus/pci/slots`: the one that says its location, or the one of its
+/// name. Without a driver for its bus there is none.
+pub fn kernel_directory(sysroot: &Sysroot, name: &str) -> Result<Option<String>> {
+    let directories = sysroot.list_if_present(KERNEL_SLOTS)?;
+    for directory in &directories {
+        let location = sysroot.read_text_if_present(format!("{KERNEL_SLOTS}/{directory}/phy_location"))?;
+        if location.is_some_and(|location| location.trim_end() == name) {
+            return Ok(Some(directory.clone()));
+        }
+    }
+    Ok(directories.into_iter().find(|directory| directory == name))
+}
+
+fn physical(kind: &str) -> Option<Kind> {
+    is_physical_type(kind).then_some(Kind::Physical)
+}
+
 fn collect_physical(node: &TreeNode<'_>, depth: usize, slots: &mut Vec<Slot>) -> Result<()> {
     for bridge in bridges(node)? {
-        slots.extend(bus_slots(&bridge, |kind| is_physical_type(kind).then_some(Kind::Physical))?);
+        slots.extend(bus_slots(&bridge, physical)?);
         if depth > 0 {
             collect_physical(&bridge, depth - 1, slots)?;
         }

@@ -4,7 +4,8 @@
 use super::journal::{Entry, Journal, Unwritable};
 use super::kernel::{Kernel, StepError};
 use super::outcome::{Failure, Outcome, Shortfall};
-use super::plan::Plan;
+use super::plan::{self, Plan};
+use super::request::{Request, Terms};
 use super::step::Step;
 
 /// What happened just now.
@@ -63,6 +64,43 @@ fn attempt_all(
     if let Err(error) = journal.append(&opened) {
         return Some(Shortfall::Journal(error));
     }
+    let done_first = attempt(plan, kernel, journal, watch, outcome);
+    match &plan.then {
+        Some(then) if done_first.is_none() => follow(then, kernel, journal, watch, outcome),
+        _ => done_first,
+    }
+}
+
+/// Attempts what can be planned only now.
+fn follow(
+    then: &Request,
+    kernel: &mut dyn Kernel,
+    journal: &mut dyn Journal,
+    watch: &mut Watch<'_>,
+    outcome: &mut Outcome,
+) -> Option<Shortfall> {
+    let inventory = match kernel.observe(then) {
+        Ok(inventory) => inventory,
+        Err(error) => return Some(Shortfall::Blind(error.to_string())),
+    };
+    match plan::plan(then, Terms::default(), &inventory) {
+        Ok(mut plan) => {
+            outcome.asked += plan.asked;
+            plan.quota += outcome.amount();
+            attempt(&plan, kernel, journal, watch, outcome)
+        }
+        Err(refusal) => Some(Shortfall::Limit(refusal)),
+    }
+}
+
+/// Attempts the steps of one plan.
+fn attempt(
+    plan: &Plan,
+    kernel: &mut dyn Kernel,
+    journal: &mut dyn Journal,
+    watch: &mut Watch<'_>,
+    outcome: &mut Outcome,
+) -> Option<Shortfall> {
     for step in &plan.attempts {
         let missing = plan.quota.saturating_sub(outcome.amount());
         if missing == 0 {

@@ -1,17 +1,23 @@
 //! What there is: the part of the partition that a request is about, as the kernel and firmware show it now.
 
+mod cards;
 mod places;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::fmt;
 
 use platform::cpu::{self, Core};
 use platform::drc::DrcIndex;
 use platform::lparcfg::{self, Lparcfg};
 use platform::memory::{self, Blocks};
+use platform::rtas::connector::Entity;
+use platform::rtas::status::{Call, meaning};
 use sysroot::Sysroot;
 
 use super::request::{Parameter, Request};
+
+pub(super) use cards::devices_of;
 
 /// Where the kernel takes requests.
 pub(crate) const DLPAR: &str = "sys/kernel/dlpar";
@@ -28,6 +34,8 @@ pub struct Inventory {
     pub memory: Option<Memory>,
     /// The slots or host bridges of the kind that the request is about.
     pub places: Vec<Place>,
+    /// The physical slots that the request is about.
+    pub cards: Vec<Card>,
     /// The parameters that lparcfg shows.
     pub parameters: BTreeMap<Parameter, u64>,
 }
@@ -59,6 +67,55 @@ pub struct Place {
     pub devices: Vec<String>,
     /// Why it cannot be given back.
     pub needed: Option<Needed>,
+    /// The physical slots below it that have a card.
+    pub cards: Vec<Card>,
+    /// What firmware says is there, where it was asked.
+    pub sense: Sense,
+}
+
+/// A physical slot and the card in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Card {
+    /// The slot's connector.
+    pub index: DrcIndex,
+    /// The slot's location code.
+    pub name: String,
+    /// What its power is switched by.
+    pub power_domain: u32,
+    /// Whether the partition knows of a card in it.
+    pub occupied: bool,
+    /// Whether firmware contradicts itself about it.
+    pub contradicted: bool,
+    /// Whether it is a display adapter.
+    pub display: bool,
+    /// The kernel's directory for it; none where the bus has no hotplug driver.
+    pub driver: Option<String>,
+    /// The card's PCI devices, by their Linux names.
+    pub devices: Vec<String>,
+    /// What firmware says is there, where it was asked.
+    pub sense: Sense,
+}
+
+/// What firmware's sensor says of a connector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sense {
+    /// It was not asked, or cannot be.
+    #[default]
+    Unknown,
+    /// This is there.
+    Entity(Entity),
+    /// It cannot tell, with its status.
+    Status(i32),
+}
+
+impl fmt::Display for Sense {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown => f.write_str("firmware was not asked"),
+            Self::Entity(entity) => write!(f, "{entity}"),
+            Self::Status(status) => f.write_str(&meaning(Call::GetSensorState, *status)),
+        }
+    }
 }
 
 /// Why a place cannot be given back.
@@ -70,8 +127,8 @@ pub enum Needed {
     Slot,
 }
 
-impl std::fmt::Display for Needed {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Needed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Display => "a display adapter cannot be let go",
             Self::Slot => "a slot below it is the partition's",
@@ -127,9 +184,17 @@ impl Inventory {
                 inventory.interface = Interface::read(sysroot)?;
                 inventory.memory = Memory::read(sysroot)?;
             }
-            Request::Place { kind, .. } => {
+            Request::Place { kind, which, .. } => {
                 inventory.interface = Interface::read(sysroot)?;
-                inventory.places = places::read(sysroot, *kind)?;
+                inventory.places = places::read(sysroot, *kind, which)?;
+            }
+            Request::Card { which, .. } | Request::Light { which, .. } => {
+                inventory.interface = Interface::read(sysroot)?;
+                inventory.cards = cards::read(sysroot, which)?;
+            }
+            Request::CardsBelow { above, .. } => {
+                inventory.interface = Interface::read(sysroot)?;
+                inventory.cards = cards::below(sysroot, *above)?;
             }
             Request::Parameter { .. } => {
                 inventory.parameters = parameters(&lparcfg::read(sysroot)?.unwrap_or_default());
@@ -142,11 +207,12 @@ impl Inventory {
 impl Interface {
     /// What the kernel says. A file that is there and cannot be read belongs to a kernel that knew memory only.
     pub fn read(sysroot: &Sysroot) -> sysroot::Result<Self> {
-        match sysroot.read_text_if_present(DLPAR) {
-            Ok(Some(words)) => Ok(Self::parse(&words)),
-            Ok(None) => Ok(Self::default()),
-            Err(_) => Ok(Self { memory: true, ..Self::default() }),
-        }
+        let firmware = sysroot.has_rtas();
+        Ok(match sysroot.read_text_if_present(DLPAR) {
+            Ok(Some(words)) => Self { firmware, ..Self::parse(&words) },
+            Ok(None) => Self { firmware, ..Self::default() },
+            Err(_) => Self { firmware, memory: true, ..Self::default() },
+        })
     }
 
     /// From `memory,cpu,dt`.

@@ -1,14 +1,22 @@
 //! The kernel as the engine needs it: something to look at and something that does one step.
 
+mod firmware;
 mod live;
 
 use nix::errno::Errno;
+use platform::rtas::status::{Call, meaning};
 
 use super::inventory::{Inventory, ObserveError};
 use super::request::{Change, Request};
 use super::step::Step;
 
 pub use live::Live;
+
+/// Asks the firmware, and again while it is busy; its status, and the whole answer.
+pub(super) fn ask_patiently<E>(ask: impl FnMut() -> Result<Vec<u32>, E>) -> Result<(i32, Vec<u32>), E> {
+    let answer = firmware::ask(false, ask, std::thread::sleep)?;
+    Ok((firmware::status(&answer), answer))
+}
 
 /// A kernel, the running one or a simulated one.
 pub trait Kernel {
@@ -19,20 +27,47 @@ pub trait Kernel {
     fn perform(&mut self, step: &Step) -> Result<(), StepError>;
 }
 
-/// The kernel's refusal of a step.
+/// The refusal of a step.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{reason} ({errno})")]
-pub struct StepError {
-    /// The kernel's error number.
-    pub errno: Errno,
-    /// What it means for this step.
-    pub reason: &'static str,
+pub enum StepError {
+    /// The kernel's.
+    #[error("{reason} ({errno})")]
+    Kernel {
+        /// Its error number.
+        errno: Errno,
+        /// What it means for this step.
+        reason: &'static str,
+    },
+    /// The firmware's.
+    #[error("{} ({}: {status})", meaning(*call, *status), call.name())]
+    Firmware {
+        /// What it was asked.
+        call: Call,
+        /// What it answered.
+        status: i32,
+    },
 }
 
 impl StepError {
     /// With what the number means for this step.
     pub fn of(step: &Step, errno: Errno) -> Self {
-        Self { errno, reason: reason(step, errno) }
+        Self::Kernel { errno, reason: reason(step, errno) }
+    }
+
+    /// The kernel's error number.
+    pub fn errno(&self) -> Option<Errno> {
+        match self {
+            Self::Kernel { errno, .. } => Some(*errno),
+            Self::Firmware { .. } => None,
+        }
+    }
+
+    /// The firmware's status.
+    pub fn status(&self) -> Option<i32> {
+        match self {
+            Self::Kernel { .. } => None,
+            Self::Firmware { status, .. } => Some(*status),
+        }
     }
 }
 
@@ -66,8 +101,13 @@ fn reason(step: &Step, errno: Errno) -> &'static str {
         (Step::Blocks { change: Remove, .. } | Step::Run { change: Remove, .. }, Errno::EINVAL) => {
             "not that much memory can be taken out of use; the kernel took back what it had removed"
         }
-        (Step::Connector { .. }, Errno::ENOSYS) => "this program makes no calls to firmware",
-        (Step::Connector { .. }, _) => "firmware does not give or take the connector",
+        (Step::Allocation { .. } | Step::Isolation { .. } | Step::Power { .. } | Step::Light { .. }, _) => {
+            "the kernel does not let this process call the firmware"
+        }
+        (Step::Device { .. } | Step::Devices { .. }, Errno::ETIMEDOUT) => "a driver does not let the device go",
+        (Step::Devices { change: Add, .. }, Errno::ENODEV) => "the kernel finds no device on the bus",
+        (Step::Card { change: Add, .. }, Errno::ENXIO) => "no driver could be configured for the card",
+        (Step::Card { change: Remove, .. }, Errno::ENXIO) => "a driver does not let the card go",
         (Step::Node { change: Add, .. }, Errno::EINVAL) => "the node is there already",
         (Step::Node { .. }, Errno::EIO) => "firmware does not describe the connector",
         (Step::Place { .. }, Errno::ENODEV) => "the kernel knows no slot of that name",

@@ -41,6 +41,8 @@ pub enum Shortfall {
     Limit(Refusal),
     /// All that could have done it was tried, and the kernel refused.
     Refused,
+    /// What came up half way could not be looked at.
+    Blind(String),
     /// The deadline passed.
     Deadline,
     /// It could not be written down what was about to be done, and so it was not done.
@@ -79,7 +81,8 @@ impl fmt::Display for Shortfall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Limit(refusal) => refusal.fmt(f),
-            Self::Refused => f.write_str("the kernel refused what was tried"),
+            Self::Refused => f.write_str("the kernel or the firmware refused what was tried"),
+            Self::Blind(reason) => write!(f, "what was added cannot be looked at: {reason}"),
             Self::Deadline => f.write_str("the deadline passed"),
             Self::Journal(error) => write!(f, "the journal cannot be written: {error}"),
         }

@@ -3,6 +3,7 @@
 //! A plan has a quota and attempts in the order in which they are made. An attempt that fails leaves the quota to those after
 //! it; what is more than the quota is never attempted. Who acts on a plan has nothing to choose.
 
+mod card;
 mod cpu;
 mod memory;
 mod parameter;
@@ -12,8 +13,8 @@ use std::fmt;
 
 use platform::drc::DrcIndex;
 
-use super::inventory::{Inventory, Needed};
-use super::request::{Change, Request, Terms};
+use super::inventory::{Inventory, Needed, Sense};
+use super::request::{CardTask, Change, Request, Terms};
 use super::step::Step;
 
 /// What will be done.
@@ -33,6 +34,9 @@ pub struct Plan {
     pub attempts: Vec<Step>,
     /// Whether each attempt needs those before it: then the first that fails is the last.
     pub in_order: bool,
+    /// What can only be planned when all of this is done, because only then there is something to see. It belongs to the
+    /// request: when it fails, all is undone.
+    pub then: Option<Request>,
 }
 
 /// Why a request cannot be fulfilled, found before anything was done.
@@ -95,8 +99,27 @@ pub enum Refusal {
         needed: Needed,
     },
     /// Firmware cannot be asked.
-    #[error("slots need calls to firmware, which this program cannot make (rtas(2))")]
+    #[error("slots need calls to firmware, which cannot be made here (rtas(2))")]
     NoFirmware,
+    /// Firmware says that it is not in the state for that.
+    #[error("the {what} '{name}' cannot be had: firmware senses: {sense}")]
+    NotReady {
+        /// Kind of resource.
+        what: &'static str,
+        /// What was given.
+        name: String,
+        /// Firmware's answer.
+        sense: Sense,
+    },
+    /// There is no card in the slot.
+    #[error("no card was detected in the slot '{0}'")]
+    NoCard(String),
+    /// There is a card in the slot.
+    #[error("the slot '{0}' is occupied")]
+    Occupied(String),
+    /// Firmware contradicts itself about what is in the slot.
+    #[error("firmware names another place for what is in the slot '{0}'")]
+    Contradicted(String),
     /// The partition does not have this parameter.
     #[error("{0} is not among this partition's parameters (/proc/ppc64/lparcfg)")]
     NoParameter(&'static str),
@@ -124,9 +147,17 @@ pub fn plan(request: &Request, terms: Terms, inventory: &Inventory) -> Result<Pl
             offer.plan(request, terms)
         }
         Request::Place { change, kind, which } => {
-            let steps = place::steps(*change, *kind, which, inventory)?;
-            Ok(Plan::in_order(request, steps))
+            let (steps, then) = place::steps(*change, *kind, which, inventory)?;
+            Ok(Plan { then, ..Plan::in_order(request, steps) })
         }
+        Request::Card { task, which, way } => {
+            let steps = card::steps(*task, which, *way, inventory)?;
+            // What was made safe for hands stays safe.
+            let terms = Terms { partial: *task == CardTask::Ready };
+            Ok(Plan { terms, ..Plan::in_order(request, steps) })
+        }
+        Request::CardsBelow { .. } => Ok(Plan::in_order(request, card::steps_below(inventory))),
+        Request::Light { which, say } => Ok(Plan::in_order(request, vec![card::light(which, *say, inventory)?])),
         Request::Parameter { parameter, target } => {
             let step = parameter::step(*parameter, *target, inventory)?;
             Offer::exactly(step).plan(request, terms)
@@ -139,7 +170,7 @@ impl Plan {
     fn in_order(request: &Request, attempts: Vec<Step>) -> Self {
         let asked = count_of(&attempts);
         let terms = Terms { partial: false };
-        Self { request: request.clone(), terms, asked, quota: asked, limit: None, attempts, in_order: true }
+        Self { request: request.clone(), terms, asked, quota: asked, limit: None, attempts, in_order: true, then: None }
     }
 }
 
@@ -173,6 +204,7 @@ impl Offer {
             limit: short.then_some(self.shortage),
             attempts: self.attempts,
             in_order: false,
+            then: None,
         })
     }
 }
@@ -204,6 +236,9 @@ impl fmt::Display for Plan {
         }
         for step in &self.attempts {
             writeln!(f, "- {step}: {}", step.deed())?;
+        }
+        if let Some(then) = &self.then {
+            writeln!(f, "- {then}: planned when they can be seen")?;
         }
         let then = if self.terms.partial { "stays" } else { "is undone" };
         writeln!(f, "if not all of it can be done: what was done {then}")

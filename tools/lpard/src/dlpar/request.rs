@@ -4,9 +4,10 @@ use std::fmt;
 use std::num::NonZeroU32;
 
 use platform::drc::DrcIndex;
+use platform::rtas::connector::Light;
 use serde::{Deserialize, Serialize};
 
-use super::inventory::Place;
+use super::inventory::{Card, Place};
 
 /// More, or less.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +66,29 @@ pub enum Request {
         /// Which one.
         which: PlaceChoice,
     },
+    /// The card of a physical slot.
+    Card {
+        /// What becomes of it.
+        task: CardTask,
+        /// Which slot.
+        which: PlaceChoice,
+        /// What is left out.
+        way: CardWay,
+    },
+    /// The cards of all slots below a bridge or slot that was added.
+    CardsBelow {
+        /// Its connector.
+        above: DrcIndex,
+        /// Its connector's name.
+        name: String,
+    },
+    /// The light beside a physical slot.
+    Light {
+        /// Which slot.
+        which: PlaceChoice,
+        /// What it shall say; otherwise what is in the slot decides between on and off.
+        say: Option<Light>,
+    },
     /// Entitlement or weight.
     Parameter {
         /// Of what.
@@ -110,6 +134,26 @@ pub enum PlaceKind {
     Bridge,
 }
 
+/// What becomes of a card.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CardTask {
+    /// It was put in, and is taken into use.
+    Add,
+    /// It is given up, so that it can be taken out.
+    Remove,
+    /// The empty slot is made safe for hands.
+    Ready,
+}
+
+/// What is left out where a card comes or goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CardWay {
+    /// The bus is scanned, even where the kernel has a driver for the slot.
+    pub scan: bool,
+    /// Firmware is not asked to let a removed card go.
+    pub keep_firmware: bool,
+}
+
 /// Which slot or bridge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PlaceChoice {
@@ -122,9 +166,21 @@ pub enum PlaceChoice {
 impl PlaceChoice {
     /// Whether it is this one.
     pub fn means(&self, place: &Place) -> bool {
+        self.is(place.index, &place.name)
+    }
+
+    /// Whether it is the slot of this card. A location code may name what is in the slot, `…-I4/E1`.
+    pub fn means_card(&self, card: &Card) -> bool {
         match self {
-            Self::Index(index) => place.index == *index,
-            Self::Name(name) => place.name == *name,
+            Self::Name(name) => card.name == name.rsplit_once('/').map_or(name.as_str(), |(slot, _)| slot),
+            Self::Index(_) => self.is(card.index, &card.name),
+        }
+    }
+
+    fn is(&self, its_index: DrcIndex, its_name: &str) -> bool {
+        match self {
+            Self::Index(index) => its_index == *index,
+            Self::Name(name) => its_name == name,
         }
     }
 }
@@ -220,6 +276,12 @@ impl fmt::Display for Request {
                 }
             },
             Self::Place { change, kind, which } => write!(f, "{change} the {} '{which}'", kind.name()),
+            Self::Card { task: CardTask::Add, which, .. } => write!(f, "add the card in the slot '{which}'"),
+            Self::Card { task: CardTask::Remove, which, .. } => write!(f, "remove the card in the slot '{which}'"),
+            Self::Card { task: CardTask::Ready, which, .. } => write!(f, "make the slot '{which}' ready for a card"),
+            Self::CardsBelow { name, .. } => write!(f, "add the cards below '{name}'"),
+            Self::Light { which, say: Some(light) } => write!(f, "set the light of the slot '{which}' to {light}"),
+            Self::Light { which, say: None } => write!(f, "set the light of the slot '{which}' back"),
             Self::Parameter { parameter, target } => match target {
                 Target::Set(value) => write!(f, "set {} to {value}", parameter.key()),
                 Target::Raise(by) => write!(f, "raise {} by {by}", parameter.key()),

@@ -8,6 +8,7 @@
 //! them fails. Every call and every switching on or off is an *operation* with a number, and [`Faults`] says which numbers
 //! fail: so a test can break a request at every place it has.
 
+mod cards;
 mod firmware;
 mod grammar;
 mod places;
@@ -114,7 +115,7 @@ impl Simulator {
         let owned = cores.iter().map(|core| (core.index, core.present));
         let places = Places::new();
         let owned = owned.chain(blocks.iter().map(|block| (block.index, block.assigned)));
-        let firmware = Firmware::new(owned.chain(places.connectors()));
+        let firmware = Firmware::new(owned.chain(places.connectors())).with_sockets(places.cards.sockets());
         let node_cpus =
             (0..shape.nodes.max(1)).map(|node| (node, if node == 0 { shape.cores * THREADS } else { 0 })).collect();
         let parameters = [(Parameter::CpuEntitlement, 100), (Parameter::CpuWeight, 128)].into();
@@ -181,8 +182,11 @@ impl Simulator {
         match file {
             "slots/control/add_slot" => self.places.register(Change::Add, text, &mut self.faults),
             "slots/control/remove_slot" => self.places.register(Change::Remove, text, &mut self.faults),
-            "rescan" => self.places.rescan(&mut self.faults),
+            "rescan" => self.places.rescan(&self.firmware, &mut self.faults),
             _ => {
+                if let Some(slot) = file.strip_prefix("slots/").and_then(|file| file.strip_suffix("/power")) {
+                    return self.places.use_card(slot, text, &mut self.faults);
+                }
                 let device = file.strip_prefix("devices/").and_then(|file| file.strip_suffix("/remove"));
                 self.places.remove_device(device.ok_or(Errno::ENOENT)?, &mut self.faults)
             }
@@ -338,17 +342,28 @@ impl Kernel for Simulator {
                 inventory.memory =
                     Some(Memory { lmb_size_bytes: 256 << 20, blocks, node_cpus: self.node_cpus.clone() });
             }
-            Request::Place { kind, .. } => inventory.places = self.places.observed(*kind),
+            Request::Place { kind, .. } => inventory.places = self.places.observed(*kind, &self.firmware),
+            Request::Card { .. } | Request::Light { .. } => inventory.cards = self.places.all_cards(&self.firmware),
+            Request::CardsBelow { above, .. } => inventory.cards = self.places.cards_below(*above, &self.firmware),
             Request::Parameter { .. } => inventory.parameters = self.parameters.clone(),
         }
         Ok(inventory)
     }
 
     fn perform(&mut self, step: &Step) -> Result<(), StepError> {
+        if let Step::Place { change: Change::Remove, index, .. } = step {
+            self.places.let_go(*index, &mut self.faults).map_err(|errno| StepError::of(step, errno))?;
+        }
         let done = match step.deed() {
             Deed::Write { path, text } => self.write(&path, &text),
-            Deed::Firmware { change: Change::Add, index } => self.firmware.acquire(index, &mut self.faults),
-            Deed::Firmware { change: Change::Remove, index } => self.firmware.release(index, &mut self.faults),
+            Deed::LetGo { index } => self.places.let_go(index, &mut self.faults),
+            Deed::Firmware { call, inputs, .. } => {
+                let in_use = |index| self.places.uses(index);
+                return match self.firmware.call(call, &inputs, in_use, &mut self.faults) {
+                    0 => Ok(()),
+                    status => Err(StepError::Firmware { call, status }),
+                };
+            }
         };
         done.map_err(|errno| StepError::of(step, errno))
     }

@@ -4,13 +4,17 @@ use std::fmt;
 
 use platform::drc::DrcIndex;
 use platform::lparcfg::Setting;
+use platform::rtas::connector::{Indicator, Light, POWER_ON_PERCENT};
+use platform::rtas::status::Call;
+use platform::slot::KERNEL_SLOTS;
 use serde::{Deserialize, Serialize};
 
 use super::inventory::DLPAR;
 use super::request::{Change, Parameter, plural};
 
 const SLOT_CONTROL: &str = "sys/bus/pci/slots/control";
-const PCI_BUS: &str = "sys/bus/pci";
+const RESCAN: &str = "sys/bus/pci/rescan";
+pub(crate) const PCI_DEVICES: &str = "sys/bus/pci/devices";
 
 /// Something that is either done or not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,12 +52,35 @@ pub enum Step {
         /// How many.
         count: u32,
     },
-    /// A connector of a slot or a bridge: firmware gives it, or takes it back.
-    Connector {
+    /// A connector of a slot or a bridge: the platform gives it to the partition, or takes it back.
+    Allocation {
         /// More or less.
         change: Change,
         /// Which.
         index: DrcIndex,
+    },
+    /// What is at a connector: the partition may reach it, or not.
+    Isolation {
+        /// More or less.
+        change: Change,
+        /// At which.
+        index: DrcIndex,
+    },
+    /// The power of a physical slot.
+    Power {
+        /// More or less.
+        change: Change,
+        /// Its power domain.
+        domain: u32,
+    },
+    /// The light beside a physical slot.
+    Light {
+        /// The slot's connector.
+        index: DrcIndex,
+        /// What it shall say.
+        to: Light,
+        /// What it says when this is taken back.
+        back: Light,
     },
     /// What firmware says of a connector, in the kernel's device tree.
     Node {
@@ -62,10 +89,12 @@ pub enum Step {
         /// Of which connector.
         index: DrcIndex,
     },
-    /// A slot or a bridge, among those that drivers can use.
+    /// A slot or a bridge, among those that drivers can use. What came with it goes with it.
     Place {
         /// More or less.
         change: Change,
+        /// Its connector.
+        index: DrcIndex,
         /// Its connector's name.
         name: String,
     },
@@ -75,6 +104,20 @@ pub enum Step {
         change: Change,
         /// Its Linux name, `0001:00:00.0`.
         name: String,
+    },
+    /// A card, which the driver of its slot takes into use or lets go.
+    Card {
+        /// More or less.
+        change: Change,
+        /// The slot's directory in sysfs.
+        slot: String,
+    },
+    /// The PCI devices of a connector: looked for on their bus, or let go whatever their names are.
+    Devices {
+        /// More or less.
+        change: Change,
+        /// Of which connector.
+        index: DrcIndex,
     },
     /// A parameter of lparcfg.
     Parameter {
@@ -97,11 +140,18 @@ pub enum Deed {
         /// What.
         text: String,
     },
-    /// By calls to firmware (`get-sensor-state`, `set-indicator`).
+    /// By a call to firmware.
     Firmware {
-        /// More or less.
-        change: Change,
-        /// Which connector.
+        /// Which.
+        call: Call,
+        /// Its words.
+        inputs: Vec<u32>,
+        /// How many words its answer has.
+        outputs: usize,
+    },
+    /// By letting go of every PCI device that is at a connector.
+    LetGo {
+        /// Which.
         index: DrcIndex,
     },
 }
@@ -110,6 +160,14 @@ impl Deed {
     fn write(path: impl Into<String>, text: String) -> Self {
         Self::Write { path: path.into(), text }
     }
+
+    fn indicator(indicator: Indicator, index: DrcIndex, value: u32) -> Self {
+        Self::Firmware { call: Call::SetIndicator, inputs: vec![indicator.number(), index.0, value], outputs: 1 }
+    }
+
+    fn power(domain: u32, percent: u32) -> Self {
+        Self::Firmware { call: Call::SetPowerLevel, inputs: vec![domain, percent], outputs: 2 }
+    }
 }
 
 /// As a dry run shows it.
@@ -117,12 +175,11 @@ impl fmt::Display for Deed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Write { path, text } => write!(f, "write '{}' to /{path}", text.trim_end()),
-            Self::Firmware { change: Change::Add, index } => {
-                write!(f, "firmware: sense {index}, allocate and unisolate it")
+            Self::Firmware { call, inputs, .. } => {
+                let words: Vec<String> = inputs.iter().map(|word| format!("{word:#x}")).collect();
+                write!(f, "call the firmware's {}({})", call.name(), words.join(", "))
             }
-            Self::Firmware { change: Change::Remove, index } => {
-                write!(f, "firmware: isolate {index} and deallocate it")
-            }
+            Self::LetGo { index } => write!(f, "write '1' to remove of every PCI device of {index}"),
         }
     }
 }
@@ -137,13 +194,22 @@ impl Step {
             Self::Run { change, first, count } => {
                 Deed::write(DLPAR, format!("memory {change} indexed-count {count} {first}"))
             }
-            Self::Connector { change, index } => Deed::Firmware { change: *change, index: *index },
+            Self::Allocation { change, index } => Deed::indicator(Indicator::Allocation, *index, one_to(*change)),
+            Self::Isolation { change, index } => Deed::indicator(Indicator::Isolation, *index, one_to(*change)),
+            Self::Power { change, domain } => Deed::power(*domain, one_to(*change) * POWER_ON_PERCENT),
+            Self::Light { index, to, .. } => Deed::indicator(Indicator::Light, *index, to.value()),
             Self::Node { change, index } => Deed::write(DLPAR, format!("dt {change} index {index}")),
-            Self::Place { change, name } => Deed::write(format!("{SLOT_CONTROL}/{change}_slot"), name.clone()),
-            Self::Device { change: Change::Add, .. } => Deed::write(format!("{PCI_BUS}/rescan"), "1".to_owned()),
-            Self::Device { change: Change::Remove, name } => {
-                Deed::write(format!("{PCI_BUS}/devices/{name}/remove"), "1".to_owned())
+            Self::Place { change, name, .. } => Deed::write(format!("{SLOT_CONTROL}/{change}_slot"), name.clone()),
+            Self::Device { change: Change::Add, .. } | Self::Devices { change: Change::Add, .. } => {
+                Deed::write(RESCAN, "1".to_owned())
             }
+            Self::Device { change: Change::Remove, name } => {
+                Deed::write(format!("{PCI_DEVICES}/{name}/remove"), "1".to_owned())
+            }
+            Self::Card { change, slot } => {
+                Deed::write(format!("{KERNEL_SLOTS}/{slot}/power"), one_to(*change).to_string())
+            }
+            Self::Devices { change: Change::Remove, index } => Deed::LetGo { index: *index },
             Self::Parameter { parameter, to, .. } => Deed::write(Setting::PATH, format!("{}={to}\n", parameter.key())),
         }
     }
@@ -156,12 +222,22 @@ impl Step {
             Self::Block { change, index } => Self::Block { change: change.opposite(), index },
             Self::Blocks { change, count } => Self::Blocks { change: change.opposite(), count },
             Self::Run { change, first, count } => Self::Run { change: change.opposite(), first, count },
-            Self::Connector { change, index } => Self::Connector { change: change.opposite(), index },
+            Self::Allocation { change, index } => Self::Allocation { change: change.opposite(), index },
+            Self::Isolation { change, index } => Self::Isolation { change: change.opposite(), index },
+            Self::Power { change, domain } => Self::Power { change: change.opposite(), domain },
+            Self::Light { index, to, back } => Self::Light { index, to: back, back: to },
             Self::Node { change, index } => Self::Node { change: change.opposite(), index },
-            Self::Place { change, name } => Self::Place { change: change.opposite(), name },
+            Self::Place { change, index, name } => Self::Place { change: change.opposite(), index, name },
             Self::Device { change, name } => Self::Device { change: change.opposite(), name },
+            Self::Card { change, slot } => Self::Card { change: change.opposite(), slot },
+            Self::Devices { change, index } => Self::Devices { change: change.opposite(), index },
             Self::Parameter { parameter, from, to } => Self::Parameter { parameter, from: to, to: from },
         }
+    }
+
+    /// Whether it may be taken back though it is not known to have been done: the partition is then as before.
+    pub fn is_state(&self) -> bool {
+        !matches!(self, Self::Cpu { .. } | Self::Block { .. } | Self::Blocks { .. } | Self::Run { .. })
     }
 
     /// How much of the request it fulfils.
@@ -182,12 +258,26 @@ impl fmt::Display for Step {
             Self::Run { change, first, count } => {
                 write!(f, "{change} {count} memory block{} from {first} on", plural(*count))
             }
-            Self::Connector { change: Change::Add, index } => write!(f, "take the connector {index} from firmware"),
-            Self::Connector { change: Change::Remove, index } => write!(f, "give the connector {index} to firmware"),
+            Self::Allocation { change: Change::Add, index } => write!(f, "take the connector {index} from firmware"),
+            Self::Allocation { change: Change::Remove, index } => write!(f, "give the connector {index} to firmware"),
+            Self::Isolation { change: Change::Add, index } => write!(f, "open the connector {index}"),
+            Self::Isolation { change: Change::Remove, index } => write!(f, "isolate the connector {index}"),
+            Self::Power { change: Change::Add, domain } => write!(f, "switch the power domain {domain:#x} on"),
+            Self::Power { change: Change::Remove, domain } => write!(f, "switch the power domain {domain:#x} off"),
+            Self::Light { index, to, .. } => write!(f, "set the light of {index} to {to}"),
             Self::Node { change, index } => write!(f, "{change} the device-tree node of {index}"),
-            Self::Place { change, name } => write!(f, "{change} the slot '{name}'"),
+            Self::Place { change, name, .. } => write!(f, "{change} the slot '{name}'"),
             Self::Device { change, name } => write!(f, "{change} the PCI device {name}"),
+            Self::Card { change: Change::Add, slot } => write!(f, "take the card in the slot '{slot}' into use"),
+            Self::Card { change: Change::Remove, slot } => write!(f, "let go of the card in the slot '{slot}'"),
+            Self::Devices { change: Change::Add, index } => write!(f, "look for the PCI devices of {index}"),
+            Self::Devices { change: Change::Remove, index } => write!(f, "let go of the PCI devices of {index}"),
             Self::Parameter { parameter, from, to } => write!(f, "change {} from {from} to {to}", parameter.key()),
         }
     }
+}
+
+/// The value that means more, or less, at every indicator.
+fn one_to(change: Change) -> u32 {
+    u32::from(change == Change::Add)
 }

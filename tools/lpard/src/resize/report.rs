@@ -79,11 +79,14 @@ pub(super) fn short(cause: Cause, text: impl Display) -> Shortfall {
 /// Why nothing can be planned.
 pub(super) fn refusal(refusal: &Refusal) -> Shortfall {
     let cause = match refusal {
-        Refusal::Unsupported(_) | Refusal::NothingListed(_) | Refusal::NoParameter(_) | Refusal::NoFirmware => {
-            Cause::Incapable
-        }
-        Refusal::Unknown { .. } | Refusal::Absent { .. } => Cause::Absent,
-        Refusal::Present { .. } => Cause::AlreadyDone,
+        Refusal::Unsupported(_)
+        | Refusal::NothingListed(_)
+        | Refusal::NoParameter(_)
+        | Refusal::NoFirmware
+        | Refusal::Contradicted(_) => Cause::Incapable,
+        Refusal::Unknown { .. } | Refusal::Absent { .. } | Refusal::NoCard(_) => Cause::Absent,
+        Refusal::Present { .. } | Refusal::Occupied(_) => Cause::AlreadyDone,
+        Refusal::NotReady { .. } => Cause::Firmware,
         Refusal::Reserved(_) | Refusal::LastProcessor | Refusal::InUse { .. } => Cause::InUse,
         Refusal::NotEnough { .. } | Refusal::OutOfRange { .. } => Cause::TooFew,
     };
@@ -139,11 +142,19 @@ fn shortfall(why: &outcome::Shortfall, outcome: &Outcome) -> Shortfall {
         outcome::Shortfall::Limit(limit) => refusal(limit),
         outcome::Shortfall::Deadline => short(Cause::Deadline, with_failures(why, outcome)),
         outcome::Shortfall::Journal(_) => short(Cause::Kernel, why),
-        outcome::Shortfall::Refused => Shortfall {
-            errno: outcome.failed.last().map(|failure| number(failure.error.errno)),
-            index: outcome.failed.last().and_then(|failure| index(&failure.step)),
-            ..short(Cause::Kernel, with_failures(why, outcome))
-        },
+        outcome::Shortfall::Blind(_) => short(Cause::Kernel, why),
+        outcome::Shortfall::Refused => refused(why, outcome),
+    }
+}
+
+fn refused(why: &outcome::Shortfall, outcome: &Outcome) -> Shortfall {
+    let last = outcome.failed.last();
+    let status = last.and_then(|failure| failure.error.status());
+    Shortfall {
+        errno: last.and_then(|failure| failure.error.errno()).map(number),
+        firmware: status,
+        index: last.and_then(|failure| index(&failure.step)),
+        ..short(if status.is_some() { Cause::Firmware } else { Cause::Kernel }, with_failures(why, outcome))
     }
 }
 
@@ -159,7 +170,13 @@ fn with_failures(why: &outcome::Shortfall, outcome: &Outcome) -> String {
 fn item(step: &Step) -> String {
     match step {
         Step::Cpu { name, .. } | Step::Place { name, .. } | Step::Device { name, .. } => name.clone(),
-        Step::Block { index, .. } | Step::Connector { index, .. } | Step::Node { index, .. } => index.to_string(),
+        Step::Card { slot, .. } => slot.clone(),
+        Step::Block { index, .. }
+        | Step::Allocation { index, .. }
+        | Step::Isolation { index, .. }
+        | Step::Light { index, .. }
+        | Step::Devices { index, .. }
+        | Step::Node { index, .. } => index.to_string(),
         other => other.to_string(),
     }
 }
@@ -169,9 +186,17 @@ fn index(step: &Step) -> Option<hex::DrcIndex> {
         Step::Cpu { index, .. }
         | Step::Block { index, .. }
         | Step::Run { first: index, .. }
-        | Step::Connector { index, .. }
+        | Step::Allocation { index, .. }
+        | Step::Isolation { index, .. }
+        | Step::Light { index, .. }
+        | Step::Devices { index, .. }
         | Step::Node { index, .. } => Some(hex::DrcIndex(index.0)),
-        Step::Blocks { .. } | Step::Place { .. } | Step::Device { .. } | Step::Parameter { .. } => None,
+        Step::Blocks { .. }
+        | Step::Place { .. }
+        | Step::Power { .. }
+        | Step::Card { .. }
+        | Step::Device { .. }
+        | Step::Parameter { .. } => None,
     }
 }
 

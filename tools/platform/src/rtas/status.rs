@@ -23,6 +23,22 @@ pub enum Call {
     Other,
 }
 
+impl Call {
+    /// As the device tree has it, under `/rtas`; nothing for any other one.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SetIndicator => "set-indicator",
+            Self::GetSensorState => "get-sensor-state",
+            Self::ConfigureConnector => "ibm,configure-connector",
+            Self::SetPowerLevel => "set-power-level",
+            Self::SuspendMe => "ibm,suspend-me",
+            Self::ActivateFirmware => "ibm,activate-firmware",
+            Self::SystemParameter => "ibm,get-system-parameter",
+            Self::Other => "",
+        }
+    }
+}
+
 /// What each status means; those of [`Call::Other`] hold for every call that has no line of its own.
 const MEANINGS: [(Call, i32, &str); 28] = [
     (Call::SetIndicator, -3, "there is no such indicator or connector"),
@@ -67,6 +83,12 @@ pub fn meaning(call: Call, status: i32) -> String {
     }
 }
 
+/// Whether the status only asks to call again, and after which pause in milliseconds.
+pub fn busy_ms(status: i32) -> Option<u32> {
+    const BUSY: i32 = -2;
+    if status == BUSY { Some(0) } else { extended_delay_ms(status) }
+}
+
 /// 9900 to 9905 ask for a pause of 10 to the power of the last digit, in milliseconds.
 pub fn extended_delay_ms(status: i32) -> Option<u32> {
     let exponent = u32::try_from(status.checked_sub(9900)?).ok()?;
@@ -92,6 +114,7 @@ mod tests {
         assert_eq!(extended_delay_ms(9900), Some(1));
         assert_eq!(extended_delay_ms(9905), Some(100_000));
         assert_eq!(extended_delay_ms(9906), None);
+        assert_eq!([busy_ms(-2), busy_ms(9901), busy_ms(0), busy_ms(-9001)], [Some(0), Some(10), None, None]);
         assert_eq!(extended_delay_ms(i32::MIN), None);
         assert_eq!(meaning(Call::Other, 9902), "busy; call again in 100 ms");
     }

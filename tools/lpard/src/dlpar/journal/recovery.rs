@@ -73,13 +73,17 @@ pub fn recover(
         match inventory.and_then(|inventory| was_done(&step, &inventory)) {
             Some(true) => recovery.kept.push(step),
             Some(false) => {}
+            None if !leftover.partial && step.is_state() && kernel.perform(&step.undo()).is_ok() => {
+                recovery.undone.push(step);
+            }
             None => recovery.unknown = Some(step),
         }
     }
     if !leftover.partial {
         let done = std::mem::take(&mut recovery.kept);
         let taken = take_back(done, leftover.in_order, kernel, journal, watch);
-        (recovery.kept, recovery.undone, recovery.stuck) = (taken.kept, taken.undone, taken.stuck);
+        (recovery.kept, recovery.stuck) = (taken.kept, taken.stuck);
+        recovery.undone.extend(taken.undone);
     }
     let _ = journal.append(&Entry::Closed);
     Ok(recovery)

@@ -2,18 +2,22 @@
 //!
 //! Firmware's connector, the node in the device tree and the slot that drivers see are built up in this order. A slot is
 //! taken down from the top. A bridge loses its node before its connector: the kernel still needs the bridge to forget it.
+//! Cards below go first, and come last: before their bridge is there, nobody knows of them.
 
-use super::{Refusal, expect};
-use crate::dlpar::inventory::Inventory;
-use crate::dlpar::request::{Change, PlaceChoice, PlaceKind};
+use platform::rtas::connector::Entity;
+
+use super::{Refusal, card, expect};
+use crate::dlpar::inventory::{Inventory, Place, Sense};
+use crate::dlpar::request::{CardWay, Change, PlaceChoice, PlaceKind, Request};
 use crate::dlpar::step::Step;
 
+/// The steps, and what has to be planned when they are done.
 pub(super) fn steps(
     change: Change,
     kind: PlaceKind,
     which: &PlaceChoice,
     inventory: &Inventory,
-) -> Result<Vec<Step>, Refusal> {
+) -> Result<(Vec<Step>, Option<Request>), Refusal> {
     let (what, name) = (kind.name(), which.to_string());
     let place = inventory.places.iter().find(|place| which.means(place));
     let place = place.ok_or_else(|| Refusal::Unknown { what, name: name.clone() })?;
@@ -27,13 +31,44 @@ pub(super) fn steps(
     if !inventory.interface.firmware {
         return Err(Refusal::NoFirmware);
     }
-    let connector = Step::Connector { change, index: place.index };
-    let node = Step::Node { change, index: place.index };
-    let slot = Step::Place { change, name: place.name.clone() };
-    let devices = place.devices.iter().map(|name| Step::Device { change, name: name.clone() });
-    Ok(match (change, kind) {
-        (Change::Add, _) => vec![connector, node, slot],
-        (Change::Remove, PlaceKind::Slot) => vec![slot, connector, node],
-        (Change::Remove, PlaceKind::Bridge) => devices.chain([slot, node, connector]).collect(),
+    if change == Change::Add && place.sense != Sense::Entity(Entity::Unusable) {
+        return Err(Refusal::NotReady { what, name, sense: place.sense });
+    }
+    let then = Request::CardsBelow { above: place.index, name: place.name.clone() };
+    Ok(match change {
+        Change::Add => (comes(place), Some(then)),
+        Change::Remove => (goes(kind, place), None),
     })
+}
+
+fn comes(place: &Place) -> Vec<Step> {
+    let change = Change::Add;
+    let [allocation, isolation] = connector(change, place);
+    vec![allocation, isolation, node(change, place), slot(change, place)]
+}
+
+fn goes(kind: PlaceKind, place: &Place) -> Vec<Step> {
+    let change = Change::Remove;
+    let [allocation, isolation] = connector(change, place);
+    let devices = place.devices.iter().map(|name| Step::Device { change, name: name.clone() });
+    let cards = place.cards.iter().flat_map(|card| card::goes(card, CardWay::default()));
+    let mut steps: Vec<Step> = cards.chain(devices).chain([slot(change, place)]).collect();
+    match kind {
+        PlaceKind::Slot => steps.extend([isolation, allocation, node(change, place)]),
+        PlaceKind::Bridge => steps.extend([node(change, place), isolation, allocation]),
+    }
+    steps
+}
+
+fn connector(change: Change, place: &Place) -> [Step; 2] {
+    let index = place.index;
+    [Step::Allocation { change, index }, Step::Isolation { change, index }]
+}
+
+fn node(change: Change, place: &Place) -> Step {
+    Step::Node { change, index: place.index }
+}
+
+fn slot(change: Change, place: &Place) -> Step {
+    Step::Place { change, index: place.index, name: place.name.clone() }
 }

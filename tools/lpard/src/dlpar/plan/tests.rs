@@ -26,7 +26,7 @@ fn planned(request: &Request, terms: Terms) -> Result<Plan, Refusal> {
 fn writes(plan: &Plan) -> Vec<String> {
     let text = |step: &Step| match step.deed() {
         Deed::Write { text, .. } => text,
-        firmware @ Deed::Firmware { .. } => firmware.to_string(),
+        firmware => firmware.to_string(),
     };
     plan.attempts.iter().map(text).collect()
 }

@@ -1,16 +1,20 @@
-//! Slots and host bridges: a node in the device tree, a slot that drivers see, PCI devices below it. Firmware's part of them is
-//! a call of its own, which the kernel does not make.
+//! Slots and host bridges: a node in the device tree, a slot that drivers see, PCI devices and cards below it. Firmware's part of
+//! them is a call of its own, which the kernel does not make.
 
 use nix::errno::Errno;
 use platform::drc::DrcIndex;
 
 use super::Faults;
+use super::cards::Cards;
 use super::firmware::Firmware;
 use crate::dlpar::inventory;
 use crate::dlpar::request::{Change, PlaceKind};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Places(Vec<Place>);
+pub(super) struct Places {
+    places: Vec<Place>,
+    pub(super) cards: Cards,
+}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Place {
@@ -19,7 +23,7 @@ struct Place {
     name: String,
     node: bool,
     registered: bool,
-    /// Whether its one PCI device has a driver; a virtual slot has none.
+    /// Whether its one PCI device that is in no slot has a driver; a virtual slot has none.
     device: Option<bool>,
 }
 
@@ -30,7 +34,7 @@ impl Place {
 }
 
 impl Places {
-    /// Two slots and two bridges, of which the partition has the first.
+    /// Two slots and two bridges, of which the partition has the first; both bridges have physical slots.
     pub(super) fn new() -> Self {
         let place = |kind, class: u32, n: u32, name: &str| Place {
             kind,
@@ -42,23 +46,34 @@ impl Places {
         };
         let slots = (0..2).map(|n| place(PlaceKind::Slot, 0x3000_0000, n, "U1-V1-C"));
         let bridges = (0..2).map(|n| place(PlaceKind::Bridge, 0x2000_0000, n, "PHB "));
-        Self(slots.chain(bridges).collect())
+        Self { places: slots.chain(bridges).collect(), cards: Cards::new() }
     }
 
     /// The connectors, and whether the partition has them.
     pub(super) fn connectors(&self) -> impl Iterator<Item = (DrcIndex, bool)> {
-        self.0.iter().map(|place| (place.index, place.node))
+        self.places.iter().map(|place| (place.index, place.node))
     }
 
     /// Whether every place is there as a whole or not at all.
     pub(super) fn are_settled(&self, firmware: &Firmware) -> bool {
         let whole =
             |place: &Place| place.registered == place.node && place.device.is_none_or(|bound| bound == place.node);
-        self.0.iter().all(|place| whole(place) && firmware.is_settled(place.index, place.node))
+        let settled = |place: &Place| whole(place) && firmware.is_settled(place.index, place.node);
+        self.places.iter().all(settled) && self.cards.are_settled(firmware)
     }
 
-    pub(super) fn observed(&self, kind: PlaceKind) -> Vec<inventory::Place> {
-        let of_kind = self.0.iter().filter(|place| place.kind == kind);
+    /// Whether the kernel uses what is at a connector.
+    pub(super) fn uses(&self, index: DrcIndex) -> bool {
+        self.places.iter().any(|place| place.index == index && place.registered) || self.cards.uses(index)
+    }
+
+    /// Whether the kernel's slots below a bridge are there.
+    fn has_slots(&self, bridge: DrcIndex) -> bool {
+        self.places.iter().any(|place| place.index == bridge && place.registered)
+    }
+
+    pub(super) fn observed(&self, kind: PlaceKind, firmware: &Firmware) -> Vec<inventory::Place> {
+        let of_kind = self.places.iter().filter(|place| place.kind == kind);
         of_kind
             .map(|place| inventory::Place {
                 index: place.index,
@@ -66,8 +81,21 @@ impl Places {
                 owned: place.node,
                 devices: place.device.filter(|bound| *bound).map(|_| place.device_name()).into_iter().collect(),
                 needed: None,
+                cards: self.cards_below(place.index, firmware).into_iter().filter(|card| card.occupied).collect(),
+                sense: firmware.sense(place.index),
             })
             .collect()
+    }
+
+    /// The cards below a bridge whose node is there.
+    pub(super) fn cards_below(&self, bridge: DrcIndex, firmware: &Firmware) -> Vec<inventory::Card> {
+        let known = self.places.iter().any(|place| place.index == bridge && place.node);
+        if known { self.cards.observed(bridge, firmware) } else { Vec::new() }
+    }
+
+    /// The cards below all bridges.
+    pub(super) fn all_cards(&self, firmware: &Firmware) -> Vec<inventory::Card> {
+        self.places.iter().flat_map(|place| self.cards_below(place.index, firmware)).collect()
     }
 
     /// `dt add|remove index`: to add needs a connector that firmware has given.
@@ -78,11 +106,15 @@ impl Places {
         firmware: &Firmware,
         faults: &mut Faults,
     ) -> Result<(), Errno> {
-        let place = self.0.iter_mut().find(|place| place.index == index).ok_or(Errno::EIO)?;
+        if self.cards.has(index) {
+            return self.cards.change_node(change, index, firmware, faults);
+        }
+        let has_cards = self.cards.are_below(index);
+        let place = self.places.iter_mut().find(|place| place.index == index).ok_or(Errno::EIO)?;
         if change == Change::Add && place.node {
             return Err(Errno::EINVAL);
         }
-        if faults.strikes() || (change == Change::Add && !firmware.is_settled(index, true)) {
+        if faults.strikes() || (change == Change::Add && !firmware.is_settled(index, true)) || has_cards {
             return Err(Errno::EIO);
         }
         place.node = change == Change::Add;
@@ -91,12 +123,12 @@ impl Places {
 
     /// A write to `add_slot` or `remove_slot`.
     pub(super) fn register(&mut self, change: Change, name: &str, faults: &mut Faults) -> Result<(), Errno> {
-        let place = self.0.iter_mut().find(|place| place.name == name && place.node).ok_or(Errno::ENODEV)?;
+        let place = self.places.iter_mut().find(|place| place.name == name && place.node).ok_or(Errno::ENODEV)?;
         let registered = change == Change::Add;
         if place.registered == registered {
             return Err(Errno::EINVAL);
         }
-        if faults.strikes() || (!registered && place.device == Some(true)) {
+        if faults.strikes() || (!registered && (place.device == Some(true) || self.cards.are_used_below(place.index))) {
             return Err(Errno::EIO);
         }
         place.registered = registered;
@@ -105,9 +137,18 @@ impl Places {
         Ok(())
     }
 
+    /// A write to the `power` of a physical slot.
+    pub(super) fn use_card(&mut self, slot: &str, power: &str, faults: &mut Faults) -> Result<(), Errno> {
+        let bridge = self.cards.bridge_of(slot).filter(|bridge| self.has_slots(*bridge)).ok_or(Errno::ENOENT)?;
+        self.cards.switch(bridge, slot, power == "1", faults)
+    }
+
     /// A write to a device's `remove`.
     pub(super) fn remove_device(&mut self, name: &str, faults: &mut Faults) -> Result<(), Errno> {
-        let device = self.0.iter_mut().find(|place| place.device == Some(true) && place.device_name() == name);
+        if let Some(index) = self.cards.of_device(name) {
+            return self.cards.let_go(index, faults);
+        }
+        let device = self.places.iter_mut().find(|place| place.device == Some(true) && place.device_name() == name);
         let place = device.ok_or(Errno::ENOENT)?;
         if faults.strikes() {
             return Err(Errno::EIO);
@@ -116,14 +157,28 @@ impl Places {
         Ok(())
     }
 
+    /// Lets go of the devices at a connector, or below the bridge of one.
+    pub(super) fn let_go(&mut self, index: DrcIndex, faults: &mut Faults) -> Result<(), Errno> {
+        self.cards.let_go(index, faults)?;
+        let bound = |place: &&mut Place| place.index == index && place.device == Some(true);
+        for place in self.places.iter_mut().filter(bound) {
+            if faults.strikes() {
+                return Err(Errno::ETIMEDOUT);
+            }
+            place.device = Some(false);
+        }
+        Ok(())
+    }
+
     /// A write to the bus's `rescan`.
-    pub(super) fn rescan(&mut self, faults: &mut Faults) -> Result<(), Errno> {
+    pub(super) fn rescan(&mut self, firmware: &Firmware, faults: &mut Faults) -> Result<(), Errno> {
         if faults.strikes() {
             return Err(Errno::EIO);
         }
-        for place in self.0.iter_mut().filter(|place| place.registered) {
+        for place in self.places.iter_mut().filter(|place| place.registered) {
             place.device = place.device.map(|_| true);
         }
+        self.cards.rescan(firmware);
         Ok(())
     }
 }

@@ -1,0 +1,109 @@
+//! In which order the card of a physical slot comes and goes.
+//!
+//! What comes is powered, opened, described and taken into use; what goes does so in reverse. Its light is on meanwhile.
+
+use platform::rtas::connector::{Entity, Light};
+
+use super::{Refusal, expect};
+use crate::dlpar::inventory::{Card, Inventory, Needed, Sense};
+use crate::dlpar::request::{CardTask, CardWay, Change, PlaceChoice};
+use crate::dlpar::step::Step;
+
+const WHAT: &str = "card in the slot";
+
+pub(super) fn steps(
+    task: CardTask,
+    which: &PlaceChoice,
+    way: CardWay,
+    inventory: &Inventory,
+) -> Result<Vec<Step>, Refusal> {
+    let card = chosen(which, inventory)?;
+    let name = &card.name;
+    if card.display {
+        return Err(Refusal::InUse { what: WHAT, name: name.clone(), needed: Needed::Display });
+    }
+    if !inventory.interface.device_tree {
+        return Err(Refusal::Unsupported("slots"));
+    }
+    match task {
+        CardTask::Remove => {
+            expect(Change::Remove, card.occupied, WHAT, name)?;
+            let lit = Step::Light { index: card.index, to: Light::On, back: Light::On };
+            Ok(std::iter::once(lit).chain(goes(card, way)).collect())
+        }
+        CardTask::Add | CardTask::Ready if card.occupied => Err(Refusal::Occupied(name.clone())),
+        CardTask::Ready => Ok(vec![isolation(card, Change::Remove), power(card, Change::Remove)]),
+        CardTask::Add => {
+            check_presence(card)?;
+            let lit = Step::Light { index: card.index, to: Light::On, back: Light::Off };
+            Ok(std::iter::once(lit).chain(comes(card, way)).collect())
+        }
+    }
+}
+
+/// The cards that are in the slots below a bridge that was just added and that came without having been asked for.
+pub(super) fn steps_below(inventory: &Inventory) -> Vec<Step> {
+    let ready = |card: &&Card| !card.occupied && !card.contradicted && check_presence(card).is_ok();
+    inventory.cards.iter().filter(ready).flat_map(|card| comes(card, CardWay::default())).collect()
+}
+
+pub(super) fn light(which: &PlaceChoice, say: Option<Light>, inventory: &Inventory) -> Result<Step, Refusal> {
+    let card = chosen(which, inventory)?;
+    let back = if card.occupied { Light::On } else { Light::Off };
+    Ok(Step::Light { index: card.index, to: say.unwrap_or(back), back })
+}
+
+fn chosen<'a>(which: &PlaceChoice, inventory: &'a Inventory) -> Result<&'a Card, Refusal> {
+    let card = inventory.cards.iter().find(|card| which.means_card(card));
+    let card = card.ok_or_else(|| Refusal::Unknown { what: "PCI slot", name: which.to_string() })?;
+    if card.contradicted {
+        return Err(Refusal::Contradicted(card.name.clone()));
+    }
+    if !inventory.interface.firmware {
+        return Err(Refusal::NoFirmware);
+    }
+    Ok(card)
+}
+
+fn check_presence(card: &Card) -> Result<(), Refusal> {
+    match card.sense {
+        // Or a card that has to be powered, or powered and opened, before it can be looked at.
+        Sense::Entity(Entity::Present) | Sense::Status(-9000 | -9001) => Ok(()),
+        Sense::Entity(Entity::Empty) => Err(Refusal::NoCard(card.name.clone())),
+        sense => Err(Refusal::NotReady { what: WHAT, name: card.name.clone(), sense }),
+    }
+}
+
+/// A card that was put in.
+fn comes(card: &Card, way: CardWay) -> impl Iterator<Item = Step> {
+    let node = Step::Node { change: Change::Add, index: card.index };
+    let used = match card.driver.as_ref().filter(|_| !way.scan) {
+        Some(slot) => Step::Card { change: Change::Add, slot: slot.clone() },
+        None => Step::Devices { change: Change::Add, index: card.index },
+    };
+    [power(card, Change::Add), isolation(card, Change::Add), node, used].into_iter()
+}
+
+/// A card that shall be taken out.
+pub(super) fn goes(card: &Card, way: CardWay) -> Vec<Step> {
+    let mut steps: Vec<Step> = if let Some(slot) = card.driver.as_ref().filter(|_| !way.scan) {
+        vec![Step::Card { change: Change::Remove, slot: slot.clone() }]
+    } else {
+        let device = |name: &String| Step::Device { change: Change::Remove, name: name.clone() };
+        card.devices.iter().map(device).collect()
+    };
+    steps.push(Step::Node { change: Change::Remove, index: card.index });
+    if !way.keep_firmware {
+        let dark = Step::Light { index: card.index, to: Light::Off, back: Light::On };
+        steps.extend([isolation(card, Change::Remove), power(card, Change::Remove), dark]);
+    }
+    steps
+}
+
+fn power(card: &Card, change: Change) -> Step {
+    Step::Power { change, domain: card.power_domain }
+}
+
+fn isolation(card: &Card, change: Change) -> Step {
+    Step::Isolation { change, index: card.index }
+}
