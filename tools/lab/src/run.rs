@@ -8,8 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::lab::Lab;
 
+mod compare;
+mod holding;
 mod loads;
 mod perform;
+mod random;
 pub mod report;
 mod sessions;
 

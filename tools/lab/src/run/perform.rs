@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::loads::Loads;
-use super::{Outcome, sessions};
+use super::{Outcome, compare, random, sessions};
 use crate::dlpar;
 use crate::error::Error;
 use crate::guest::QUICK;
@@ -70,6 +70,8 @@ impl<'a> Performer<'a> {
             Deed::Impostor(step) => sessions::impostor(self.lab, step),
             Deed::Cables(step) => sessions::cables(self.lab, step),
             Deed::KernelLog(step) => self.kernel_log(step),
+            Deed::Compare(step) => compare::compare(self.lab, step),
+            Deed::Random(step) => random::random(self.lab, step),
         }
     }
 

@@ -1,8 +1,10 @@
 //! Steps of a scenario: what to do, and what must come of it.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use super::Scenario;
+use super::{Lpar, Scenario};
 use crate::console::adversary::attack;
 use crate::console::adversary::impostor::Imposture;
 use crate::migration::fault::Fault;
@@ -55,6 +57,10 @@ pub enum Deed {
     Cables(Cables),
     /// The kernel's log has a line so many times at least.
     KernelLog(KernelLog),
+    /// Debian's drmgr and lsslot and ours do the same, each request from the same state of the partition.
+    Compare(Compare),
+    /// CPUs and memory come and go in random order; after each change partition, agent, console and QEMU agree.
+    Random(Random),
 }
 
 /// See [`Deed::Ready`].
@@ -256,6 +262,37 @@ fn one_line() -> usize {
     1
 }
 
+/// See [`Deed::Compare`]. A request is a command line: `drmgr -c cpu -r -s CPU~1`; `~` is a space within a word, `{core}` and
+/// `{block}` are the DRC indexes of the last core and the last memory block that the partition has then.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Compare {
+    /// With Debian's tools and our agent.
+    pub lpar: String,
+    /// What makes the state that each request begins from: lines for `/sys/kernel/dlpar`. It is taken back at the end.
+    #[serde(default)]
+    pub before: Vec<String>,
+    /// Requests that both answer alike: standard output, exit status, and what the partition has afterwards.
+    #[serde(default)]
+    pub alike: Vec<String>,
+    /// Requests that they answer differently, by the row of `tools/drmgr/DIFFERENCES.md` that says why. They must.
+    #[serde(default)]
+    pub known: BTreeMap<String, Vec<String>>,
+}
+
+/// See [`Deed::Random`].
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Random {
+    /// With an agent: through its session.
+    pub lpar: String,
+    /// How many changes.
+    pub operations: u32,
+    /// The same changes again; without it others each time. What was done says which it was.
+    #[serde(default)]
+    pub seed: Option<u64>,
+}
+
 impl Step {
     /// Names that the step uses exist.
     pub(super) fn check(&self, scenario: &Scenario) -> Result<(), String> {
@@ -273,6 +310,7 @@ impl Step {
             Deed::Migrate(migrate) | Deed::MigrateTwice(migrate) if migrate.to.is_empty() => {
                 Err(format!("{}: 'to' names no system", self.name))
             }
+            Deed::Compare(compare) => self.check_tools(scenario, &compare.lpar),
             Deed::Exec(exec) if exec.argv.is_empty() => Err(format!("{}: 'argv' is empty", self.name)),
             Deed::Exec(exec)
                 if exec.keep.as_deref().is_some_and(|name| name.contains('/') || name.starts_with('.')) =>
@@ -281,6 +319,14 @@ impl Step {
             }
             _ => Ok(()),
         }
+    }
+
+    fn check_tools(&self, scenario: &Scenario, lpar: &str) -> Result<(), String> {
+        let has_both = |lpar: &Lpar| lpar.debian_tools && lpar.agent;
+        if scenario.lpars.iter().any(|spec| spec.name == lpar && has_both(spec)) {
+            return Ok(());
+        }
+        Err(format!("{}: '{lpar}' needs debian_tools and agent: programs of both are compared", self.name))
     }
 }
 
@@ -298,6 +344,8 @@ impl Deed {
             Self::Load(step) | Self::LoadIntact(step) | Self::RunsOnce(step) => vec![&step.lpar],
             Self::Migrate(step) | Self::MigrateTwice(step) => vec![&step.lpar],
             Self::KernelLog(step) => vec![&step.lpar],
+            Self::Compare(step) => vec![&step.lpar],
+            Self::Random(step) => vec![&step.lpar],
         }
     }
 
