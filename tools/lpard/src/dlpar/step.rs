@@ -176,8 +176,7 @@ impl fmt::Display for Deed {
         match self {
             Self::Write { path, text } => write!(f, "write '{}' to /{path}", text.trim_end()),
             Self::Firmware { call, inputs, .. } => {
-                let words: Vec<String> = inputs.iter().map(|word| format!("{word:#x}")).collect();
-                write!(f, "call the firmware's {}({})", call.name(), words.join(", "))
+                write!(f, "call the firmware's {}{}", call.name(), words(inputs))
             }
             Self::LetGo { index } => write!(f, "write '1' to remove of every PCI device of {index}"),
         }
@@ -280,4 +279,10 @@ impl fmt::Display for Step {
 /// The value that means more, or less, at every indicator.
 fn one_to(change: Change) -> u32 {
     u32::from(change == Change::Add)
+}
+
+/// Numbers of tables as the tables have them, all others as connectors are written.
+fn words(words: &[u32]) -> String {
+    let word = |word: &u32| if *word < 10_000 { format!(" {word}") } else { format!(" {word:#x}") };
+    words.iter().map(word).collect()
 }

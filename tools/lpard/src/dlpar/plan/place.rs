@@ -1,8 +1,8 @@
 //! In which order a slot or a host bridge comes and goes.
 //!
-//! Firmware's connector, the node in the device tree and the slot that drivers see are built up in this order. A slot is
-//! taken down from the top. A bridge loses its node before its connector: the kernel still needs the bridge to forget it.
-//! Cards below go first, and come last: before their bridge is there, nobody knows of them.
+//! Firmware's connector, the node in the device tree and the slot that drivers see are built up in this order, and taken down in
+//! reverse, so that every step can be taken back: firmware describes a node only to who has its connector. Cards below go
+//! first, and come last: before their bridge is there, nobody knows of them.
 
 use platform::rtas::connector::Entity;
 
@@ -37,7 +37,7 @@ pub(super) fn steps(
     let then = Request::CardsBelow { above: place.index, name: place.name.clone() };
     Ok(match change {
         Change::Add => (comes(place), Some(then)),
-        Change::Remove => (goes(kind, place), None),
+        Change::Remove => (goes(place), None),
     })
 }
 
@@ -47,17 +47,12 @@ fn comes(place: &Place) -> Vec<Step> {
     vec![allocation, isolation, node(change, place), slot(change, place)]
 }
 
-fn goes(kind: PlaceKind, place: &Place) -> Vec<Step> {
+fn goes(place: &Place) -> Vec<Step> {
     let change = Change::Remove;
     let [allocation, isolation] = connector(change, place);
     let devices = place.devices.iter().map(|name| Step::Device { change, name: name.clone() });
     let cards = place.cards.iter().flat_map(|card| card::goes(card, CardWay::default()));
-    let mut steps: Vec<Step> = cards.chain(devices).chain([slot(change, place)]).collect();
-    match kind {
-        PlaceKind::Slot => steps.extend([isolation, allocation, node(change, place)]),
-        PlaceKind::Bridge => steps.extend([node(change, place), isolation, allocation]),
-    }
-    steps
+    cards.chain(devices).chain([slot(change, place), node(change, place), isolation, allocation]).collect()
 }
 
 fn connector(change: Change, place: &Place) -> [Step; 2] {

@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 use super::*;
-use crate::dlpar::inventory::{Block, Interface, Memory};
+use platform::rtas::connector::Entity;
+use platform::rtas::status::Call;
+
+use crate::dlpar::inventory::{Block, DLPAR, Interface, Memory};
 use crate::dlpar::kernel::Kernel;
-use crate::dlpar::request::{CpuChoice, MemoryChoice, Parameter, PlaceChoice, PlaceKind, Target};
+use crate::dlpar::request::{CardWay, CpuChoice, MemoryChoice, Parameter, PlaceChoice, PlaceKind, Target};
 use crate::dlpar::simulator::{Shape, Simulator};
 use crate::dlpar::step::Deed;
 
@@ -138,18 +141,47 @@ fn nodes_without_processors_are_emptied_first_and_the_others_in_proportion() {
 #[test]
 fn slots_come_from_firmware_up_and_bridges_go_by_their_devices_first() {
     let request = |change, kind, name: &str| Request::Place { change, kind, which: PlaceChoice::Name(name.into()) };
+    let call = |words: &str| format!("call the firmware's {words}");
+    let indicator = |words: &str| call(&format!("set-indicator {words}"));
+    let write = str::to_owned;
     let cases = [
         (
             request(Change::Add, PlaceKind::Slot, "U1-V1-C1"),
-            vec!["firmware: sense 0x30000001, allocate and unisolate it", "dt add index 0x30000001", "U1-V1-C1"],
+            vec![
+                indicator("9003 0x30000001 1"),
+                indicator("9001 0x30000001 1"),
+                write("dt add index 0x30000001"),
+                write("U1-V1-C1"),
+            ],
         ),
         (
             request(Change::Remove, PlaceKind::Slot, "U1-V1-C0"),
-            vec!["U1-V1-C0", "firmware: isolate 0x30000000 and deallocate it", "dt remove index 0x30000000"],
+            vec![
+                write("U1-V1-C0"),
+                write("dt remove index 0x30000000"),
+                indicator("9001 0x30000000 0"),
+                indicator("9003 0x30000000 0"),
+            ],
         ),
         (
             request(Change::Remove, PlaceKind::Bridge, "PHB 0"),
-            vec!["1", "PHB 0", "dt remove index 0x20000000", "firmware: isolate 0x20000000 and deallocate it"],
+            vec![
+                write("0"), // the card whose slot has a driver
+                write("dt remove index 0x40000000"),
+                indicator("9001 0x40000000 0"),
+                call("set-power-level 0x40000000 0"),
+                indicator("9002 0x40000000 0"),
+                write("1"), // the device of the card whose slot has none
+                write("dt remove index 0x40000003"),
+                indicator("9001 0x40000003 0"),
+                call("set-power-level 0x40000003 0"),
+                indicator("9002 0x40000003 0"),
+                write("1"), // the bridge's own device
+                write("PHB 0"),
+                write("dt remove index 0x20000000"),
+                indicator("9001 0x20000000 0"),
+                indicator("9003 0x20000000 0"),
+            ],
         ),
     ];
     for (request, expected) in cases {
@@ -159,6 +191,69 @@ fn slots_come_from_firmware_up_and_bridges_go_by_their_devices_first() {
     }
     let refused = planned(&request(Change::Add, PlaceKind::Bridge, "PHB 0"), WHOLE);
     assert_eq!(refused.unwrap_err().to_string(), "the host bridge 'PHB 0' is already present");
+}
+
+fn card(task: CardTask, n: u32, way: CardWay) -> Request {
+    Request::Card { task, which: PlaceChoice::Index(DrcIndex(0x4000_0000 + n)), way }
+}
+
+#[test]
+fn cards_are_powered_opened_described_and_used_and_go_the_other_way_round() {
+    let scan = CardWay { scan: true, ..CardWay::default() };
+    let kept = CardWay { keep_firmware: true, ..CardWay::default() };
+    let cases = [
+        (card(CardTask::Add, 1, CardWay::default()), "9002 1|power 100|9001 1|dt add|1 to power"),
+        (card(CardTask::Add, 1, scan), "9002 1|power 100|9001 1|dt add|1 to rescan"),
+        (card(CardTask::Remove, 0, CardWay::default()), "9002 1|0 to power|dt remove|9001 0|power 0|9002 0"),
+        (card(CardTask::Remove, 0, scan), "9002 1|1 to remove|dt remove|9001 0|power 0|9002 0"),
+        (card(CardTask::Remove, 0, kept), "9002 1|0 to power|dt remove"),
+        (card(CardTask::Ready, 2, CardWay::default()), "9001 0|power 0"),
+    ];
+    let told = |step: &Step| match step.deed() {
+        Deed::Write { path, text } if path == DLPAR => text.split(" index ").next().unwrap().to_owned(),
+        Deed::Write { path, text } => format!("{text} to {}", path.rsplit('/').next().unwrap()),
+        Deed::Firmware { call: Call::SetPowerLevel, inputs, .. } => format!("power {}", inputs[1]),
+        Deed::Firmware { inputs, .. } => format!("{} {}", inputs[0], inputs[2]),
+        other @ Deed::LetGo { .. } => other.to_string(),
+    };
+    for (request, expected) in cases {
+        let plan = planned(&request, WHOLE).unwrap();
+        assert_eq!(plan.attempts.iter().map(told).collect::<Vec<_>>().join("|"), expected, "{request}");
+    }
+}
+
+#[test]
+fn a_card_that_is_not_there_or_not_the_partitions_is_refused() {
+    let cases = [
+        (card(CardTask::Add, 0, CardWay::default()), "the slot 'U1-P1-C0' is occupied"),
+        (card(CardTask::Add, 2, CardWay::default()), "no card was detected in the slot 'U1-P1-C2'"),
+        (card(CardTask::Remove, 1, CardWay::default()), "the card in the slot 'U1-P1-C1' is not present"),
+        (card(CardTask::Add, 4, CardWay::default()), "there is no PCI slot '0x40000004' in this partition"),
+    ];
+    for (request, expected) in cases {
+        assert_eq!(planned(&request, WHOLE).unwrap_err().to_string(), expected, "{request}");
+    }
+}
+
+#[test]
+fn a_slot_that_firmware_does_not_offer_is_refused() {
+    let request =
+        Request::Place { change: Change::Add, kind: PlaceKind::Slot, which: PlaceChoice::Index(DrcIndex(0x3000_0001)) };
+    let shape = Shape { cores: 1, max_cores: 1, blocks: 1, max_blocks: 1, nodes: 1 };
+    let mut inventory = Simulator::new(shape).observe(&request).unwrap();
+    let expected = "the slot '0x30000001' cannot be had: firmware senses: ";
+    for (sense, words) in [
+        (Sense::Entity(Entity::Exchange), "to be had in exchange"),
+        (Sense::Status(-9002), "the connector is not assigned to this partition"),
+        (Sense::Unknown, "firmware was not asked"),
+    ] {
+        inventory.places.iter_mut().for_each(|place| place.sense = sense);
+        assert_eq!(plan(&request, WHOLE, &inventory).unwrap_err().to_string(), format!("{expected}{words}"));
+    }
+    inventory.interface.firmware = false;
+    assert_eq!(plan(&request, WHOLE, &inventory), Err(Refusal::NoFirmware));
+    inventory.interface.device_tree = false;
+    assert_eq!(plan(&request, WHOLE, &inventory), Err(Refusal::Unsupported("slots")));
 }
 
 #[test]
