@@ -4,7 +4,7 @@
 //! migration the device tree still shows the old system, until somebody who knows writes the new one through
 //! `/proc/ppc64/ofdt`. The console knows.
 
-use platform::devicetree::{self, Node};
+use platform::devicetree;
 use platform::identity::{Identity, Machine};
 use sysroot::Sysroot;
 use wire::message::inventory;
@@ -105,9 +105,12 @@ fn updates(sysroot: &Sysroot, now: &Identity, wanted: &Machine, id: u32) -> Resu
             updates.push(of_the_root(PARTITION_NUMBER, id.to_be_bytes().to_vec()));
         }
     }
-    let Some(before) = now.machine.as_ref().filter(|before| *before != wanted) else { return Ok(updates) };
-    for node in root.at(ADAPTERS).children()? {
-        updates.extend(moved_adapter(&node, before, wanted)?);
+    let adapters = root.at(ADAPTERS);
+    let nodes = if adapters.exists() { adapters.children()? } else { Vec::new() };
+    for node in nodes {
+        let (Some(phandle), Some(shown)) = (node.cell(PHANDLE)?, node.text(LOCATION_CODE)?) else { continue };
+        let moved = moved_location(&shown, now, wanted, id).filter(|moved| *moved != shown);
+        updates.extend(moved.map(|code| Update { phandle, property: LOCATION_CODE, value: terminated(&code) }));
     }
     Ok(updates)
 }
@@ -124,11 +127,13 @@ fn rewritten(property: &str, shown: &str, wanted: &Machine) -> Option<String> {
     (value != shown).then_some(value)
 }
 
-fn moved_adapter(node: &Node<'_>, before: &Machine, wanted: &Machine) -> Result<Option<Update>, platform::Error> {
-    let (Some(phandle), Some(shown)) = (node.cell(PHANDLE)?, node.text(LOCATION_CODE)?) else { return Ok(None) };
-    let Some(place) = shown.strip_prefix(&before.location_code()) else { return Ok(None) };
-    let value = terminated(&format!("{}{place}", wanted.location_code()));
-    Ok(Some(Update { phandle, property: LOCATION_CODE, value }))
+/// A virtual adapter's location code: the system, `-V` and the partition's number, the place. None when it is another one's.
+fn moved_location(shown: &str, now: &Identity, wanted: &Machine, id: u32) -> Option<String> {
+    let place = shown.strip_prefix(&now.machine.as_ref()?.location_code())?;
+    let number = |id| format!("-V{id}-");
+    let after_number = now.partition_id.and_then(|before| place.strip_prefix(&number(before)));
+    let place = after_number.map_or_else(|| place.to_owned(), |rest| format!("{}{rest}", number(id)));
+    Some(format!("{}{place}", wanted.location_code()))
 }
 
 /// A string of the device tree ends with a NUL.
@@ -186,7 +191,18 @@ mod tests {
                 "update_property 77 host-model 13 IBM-9009-22A\\0",
                 "update_property 77 host-serial 8 7800001\\0",
                 "update_property 77 ibm,partition-no 4 \\0\\0\\0\\u{5}",
-                "update_property 78 ibm,loc-code 27 U9009.22A.7800001-V3-C4-T1\\0",
+                "update_property 78 ibm,loc-code 27 U9009.22A.7800001-V5-C4-T1\\0",
+            ]
+        );
+    }
+
+    #[test]
+    fn another_number_on_the_same_system_is_in_location_codes_too() {
+        assert_eq!(
+            shown("8286-41A", "2166666", 12),
+            [
+                "update_property 77 ibm,partition-no 4 \\0\\0\\0\\u{c}",
+                "update_property 78 ibm,loc-code 28 U8286.41A.2166666-V12-C4-T1\\0",
             ]
         );
     }

@@ -7,7 +7,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use wire::channel::Channel;
-use wire::console::{Console, Input, Outcome, Output, Settings};
+pub(crate) use wire::console::Outcome;
+use wire::console::{Console, Input, Output, Settings};
 use wire::discovery::Question;
 use wire::heartbeat::{Heartbeats, Side};
 use wire::hex::RunId;

@@ -32,6 +32,12 @@ impl Client {
         self.stream.write_all(bytes).unwrap();
     }
 
+    /// Whether there is room for it; who finds none is hung up on at once.
+    pub(crate) fn is_admitted(mut self) -> bool {
+        let call = b"{\"method\":\"org.varlink.service.GetInfo\"}\0";
+        self.stream.write_all(call).is_ok() && self.answer().is_some()
+    }
+
     pub(crate) fn call(&mut self, method: &str, parameters: &Value) {
         self.call_with(method, parameters, &json!({}));
     }

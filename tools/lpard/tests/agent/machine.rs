@@ -23,7 +23,7 @@ pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-/// A partition of the lab: QEMU, migratable, its firmware played by files.
+/// A partition of the lab as it was recorded, with what the recorder leaves out; its kernel's log is a pipe.
 pub(crate) struct Machine {
     directory: tempfile::TempDir,
 }
@@ -31,27 +31,24 @@ pub(crate) struct Machine {
 impl Machine {
     pub(crate) fn new() -> Self {
         let machine = Self { directory: tempfile::tempdir().unwrap() };
+        let recorded = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/machines/qemu-debian-12");
+        copy(&recorded, machine.root());
         machine.file("etc/passwd", format!("root:x:0:0::/:/bin/sh\nlpard:x:{NOBODY}:{NOBODY}::/:/bin/false\n"));
         machine.file("etc/group", "root:x:0:\nlpar:x:991:\n");
-        machine.file("etc/os-release", "ID=debian\nNAME=\"Debian GNU/Linux\"\nVERSION_ID=\"13\"\n");
-        for (name, value) in [("ostype", "Linux"), ("hostname", "lpar1"), ("osrelease", "6.12.43+deb13-powerpc64le")] {
-            machine.file(&format!("proc/sys/kernel/{name}"), format!("{value}\n"));
-        }
-        machine.file("proc/sys/kernel/random/boot_id", "b-1\n");
-        machine.file("proc/uptime", "100.00 90.00\n");
+        machine.file("etc/os-release", "ID=debian\nNAME=\"Debian GNU/Linux\"\nVERSION_ID=\"12\"\n");
+        machine.boot("b-1");
         machine.file("proc/ppc64/ofdt", "");
         machine.file("proc/device-tree/phandle", 77_u32.to_be_bytes());
-        machine.system("8286-41A", "2166666");
-        machine.file("proc/device-tree/ibm,partition-no", 3_u32.to_be_bytes());
-        machine.file("proc/device-tree/ibm,partition-name", "lpar1\0");
-        machine.file("proc/device-tree/ibm,migratable-partition", "");
-        machine.file("sys/kernel/mobility/api_version", "1\n");
         machine.file("sys/kernel/mobility/migration", "");
-        machine.file("sys/kernel/dlpar", "memory,cpu\n");
         machine.fifo("dev/kmsg");
         fs::create_dir_all(machine.path("var/lock")).unwrap();
         fs::create_dir_all(machine.path("commands")).unwrap();
         machine
+    }
+
+    /// Which run of the kernel it is.
+    pub(crate) fn boot(&self, id: &str) {
+        self.file("proc/sys/kernel/random/boot_id", format!("{id}\n"));
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -80,7 +77,7 @@ impl Machine {
 
     fn fifo(&self, path: &str) {
         let path = self.path(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let _ = fs::remove_file(&path);
         nix::unistd::mkfifo(&path, nix::sys::stat::Mode::from_bits_truncate(0o600)).unwrap();
     }
 
@@ -112,6 +109,21 @@ impl Machine {
 
     pub(crate) fn start(&self) -> Agent {
         Agent::start(self.root())
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        let kind = entry.file_type().unwrap();
+        if kind.is_dir() {
+            fs::create_dir(&target).unwrap();
+            copy(&source, &target);
+        } else if kind.is_symlink() {
+            std::os::unix::fs::symlink(fs::read_link(&source).unwrap(), &target).unwrap();
+        } else {
+            fs::copy(&source, &target).unwrap();
+        }
     }
 }
 
