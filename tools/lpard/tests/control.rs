@@ -104,7 +104,7 @@ fn who_does_not_speak_varlink_is_let_go_and_nobody_else_notices() {
     let mut idle: Vec<Client> = (0..40).map(|_| Client::connect(machine.root())).collect();
     assert_eq!(good.ask("Status", &json!({}))["phase"], json!("ready"));
     idle.clear();
-    until("there is room again", || Client::connect(machine.root()).is_admitted());
+    until("there is room again", || Client::connect(machine.root()).finds_room());
     // Several calls at once are answered in their order, and one that wants no answer gets none.
     good.call_with("Status", &json!({}), &json!({ "oneway": true }));
     good.call("org.varlink.service.GetInfo", &json!({}));

@@ -33,7 +33,7 @@ impl Client {
     }
 
     /// Whether there is room for it; who finds none is hung up on at once.
-    pub(crate) fn is_admitted(mut self) -> bool {
+    pub(crate) fn finds_room(mut self) -> bool {
         let call = b"{\"method\":\"org.varlink.service.GetInfo\"}\0";
         self.stream.write_all(call).is_ok() && self.answer().is_some()
     }

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 /// A loaded machine is slow; nothing here takes long otherwise.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
+const PROGRAM: &str = env!("CARGO_BIN_EXE_lpard");
+
 /// The user that the network part becomes; everybody has it.
 const NOBODY: u32 = 65534;
 
@@ -108,7 +110,18 @@ impl Machine {
     }
 
     pub(crate) fn start(&self) -> Agent {
-        Agent::start(self.root())
+        self.start_with(Command::new(PROGRAM))
+    }
+
+    /// One that dies in the write that would make a file longer than this.
+    pub(crate) fn start_with_files_up_to(&self, bytes: usize) -> Agent {
+        let mut command = Command::new("prlimit");
+        command.args([format!("--fsize={bytes}").as_str(), "--core=0", "--", PROGRAM]);
+        self.start_with(command)
+    }
+
+    fn start_with(&self, mut command: Command) -> Agent {
+        Agent::start(command.arg("--sysroot").arg(self.root()))
     }
 }
 
@@ -134,9 +147,8 @@ pub(crate) struct Agent {
 }
 
 impl Agent {
-    fn start(root: &Path) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_lpard"));
-        let command = command.arg("--sysroot").arg(root).stdin(Stdio::null()).stdout(Stdio::null());
+    fn start(command: &mut Command) -> Self {
+        let command = command.stdin(Stdio::null()).stdout(Stdio::null());
         let mut child = command.stderr(Stdio::piped()).env_remove("JOURNAL_STREAM").spawn().unwrap();
         let mut stderr = child.stderr.take().unwrap();
         let log = std::thread::spawn(move || {
