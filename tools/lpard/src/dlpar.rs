@@ -21,6 +21,7 @@
 //! that whoever comes after a killed engine knows what it had begun. The [`lock`] is the one that Debian's drmgr takes.
 
 pub mod act;
+mod effect;
 pub mod inventory;
 pub mod journal;
 pub mod kernel;

@@ -57,6 +57,16 @@ impl Origin {
     }
 }
 
+/// The programs of the image are Debian 13's, whichever kernel runs below them: what base-files has there.
+const OS_RELEASE: &str = "\
+PRETTY_NAME=\"Debian GNU/Linux 13 (trixie)\"
+NAME=\"Debian GNU/Linux\"
+VERSION_ID=\"13\"
+VERSION=\"13 (trixie)\"
+VERSION_CODENAME=trixie
+ID=debian
+";
+
 /// image.json: what the image is and what it was made of.
 #[derive(Serialize)]
 struct Manifest<'a> {
@@ -213,6 +223,7 @@ fn tree(checkout: &Checkout, inputs: &Inputs, kernel: &Kernel) -> Result<Tree> {
     tree.character_device("dev/null", 1, 3);
     tree.file("etc/passwd", 0o644, format!("root:x:0:0:root:/root:/bin/sh\n{}", agent::USER));
     tree.file("etc/group", 0o644, format!("root:x:0:\n{}", agent::GROUPS));
+    tree.file("etc/os-release", 0o644, OS_RELEASE);
     let init = fs::read(&inputs.lab_guest).with_context(|| format!("read {}", inputs.lab_guest.display()))?;
     tree.file("init", 0o755, init);
     let deb = |package: &Package| checkout.cache.join(&package.file);

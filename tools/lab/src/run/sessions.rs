@@ -48,6 +48,27 @@ pub(super) fn lspartition(lab: &Lab, step: &Lspartition) -> Seen {
     }
 }
 
+pub(super) fn kill_agent(lab: &Lab, lpar: &str) -> Seen {
+    let frame = lab.frame_of(lab.partition(lpar)?)?;
+    let since = || lab.agents.view(&frame.spec.name, lpar).active_since_ms;
+    lab.agents.wait_active(&frame.spec.name, lpar, BACK_DEADLINE)?;
+    let before = since();
+    let begun = Instant::now();
+    let killed = lab.guests.exec(&frame.console, lpar, &["killall", "-9", "lpard"], QUICK)?;
+    if killed.status != 0 {
+        return Err(Error::guest(lpar, "kill its agent", String::from_utf8_lossy(&killed.stderr).trim()));
+    }
+    loop {
+        if since().is_some_and(|since| before.is_none_or(|before| since > before)) {
+            return Ok(format!("another session after {:.1} s", begun.elapsed().as_secs_f64()));
+        }
+        if begun.elapsed() > BACK_DEADLINE {
+            return Err(Error::guest(lpar, "have a session again", "its agent was killed and did not call again"));
+        }
+        std::thread::sleep(POLL);
+    }
+}
+
 pub(super) fn attack(lab: &Lab, step: &Attack) -> Seen {
     let frame = lab.frame(&step.system)?;
     let failed = |cause: String| Error::failed("attack the console of", &step.system, cause);

@@ -45,6 +45,8 @@ pub enum Deed {
     RunsOnce(Partition),
     /// Kills the console process of a system; the lab starts another.
     KillConsole(OnSystem),
+    /// Kills the partition's agent with all its processes; init starts it again, and it has a new session with its console.
+    KillAgent(Partition),
     /// The partition's lines in `lspartition -dlpar` have these words, soon.
     Lspartition(Lspartition),
     /// An adversary attacks a system's console: the sessions of its partitions go on, and of each kind of misdeed the console says one

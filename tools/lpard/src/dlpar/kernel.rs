@@ -75,6 +75,10 @@ impl StepError {
 fn reason(step: &Step, errno: Errno) -> &'static str {
     use Change::{Add, Remove};
     match (step, errno) {
+        // dlpar_acquire_drc says -1 when firmware keeps the connector, and -1 is EPERM.
+        (Step::Cpu { .. } | Step::Block { .. } | Step::Blocks { .. } | Step::Run { .. }, Errno::EPERM) => {
+            "firmware does not give it or keeps it, or this process may not change the partition (root?)"
+        }
         (_, Errno::EPERM | Errno::EACCES) => {
             "the kernel does not let this process change the partition (root? lockdown?)"
         }

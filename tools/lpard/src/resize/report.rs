@@ -141,8 +141,7 @@ fn shortfall(why: &outcome::Shortfall, outcome: &Outcome) -> Shortfall {
     match why {
         outcome::Shortfall::Limit(limit) => refusal(limit),
         outcome::Shortfall::Deadline => short(Cause::Deadline, with_failures(why, outcome)),
-        outcome::Shortfall::Journal(_) => short(Cause::Kernel, why),
-        outcome::Shortfall::Blind(_) => short(Cause::Kernel, why),
+        outcome::Shortfall::Journal(_) | outcome::Shortfall::Blind(_) => short(Cause::Kernel, why),
         outcome::Shortfall::Refused => refused(why, outcome),
     }
 }

@@ -10,6 +10,7 @@ use platform::slot::KERNEL_SLOTS;
 use sysroot::Sysroot;
 
 use super::{Kernel, StepError, firmware};
+use crate::dlpar::effect::{about, was_done};
 use crate::dlpar::inventory::{Inventory, ObserveError, devices_of};
 use crate::dlpar::request::{Change, Request};
 use crate::dlpar::step::{Deed, PCI_DEVICES, Step};
@@ -46,7 +47,9 @@ impl Kernel for Live<'_> {
             self.let_go(step, *index)?;
         }
         match step.deed() {
-            Deed::Write { path, text } => self.write(step, &path, &text)?,
+            Deed::Write { path, text } => {
+                self.write(step, &path, &text).or_else(|refusal| self.excuse(step, refusal))?;
+            }
             Deed::Firmware { call, inputs, outputs } => self.call(step, call, &inputs, outputs)?,
             Deed::LetGo { index } => return self.let_go(step, index),
         }
@@ -55,6 +58,19 @@ impl Kernel for Live<'_> {
 }
 
 impl Live<'_> {
+    /// A refusal of what has come about is none: firmware that sends a hotplug event (QEMU does) lets the kernel do the same at
+    /// the same time, and the one that comes second is refused.
+    fn excuse(self, step: &Step, refusal: StepError) -> Result<(), StepError> {
+        if !matches!(step, Step::Cpu { .. } | Step::Block { .. }) {
+            return Err(refusal);
+        }
+        let seen = about(step).and_then(|request| self.observe(&request).ok());
+        match seen.and_then(|inventory| was_done(step, &inventory)) {
+            Some(true) => Ok(()),
+            _ => Err(refusal),
+        }
+    }
+
     fn write(self, step: &Step, path: &str, text: &str) -> Result<(), StepError> {
         let began = Instant::now();
         loop {
@@ -124,4 +140,38 @@ fn has_configured_card(sysroot: &Sysroot, slot: &str) -> sysroot::Result<bool> {
 /// Whether EBUSY means "later" (`H_BUSY`, a slot that is being looked at); for memory it means "never".
 fn may_be_busy(step: &Step) -> bool {
     matches!(step, Step::Parameter { .. } | Step::Place { .. })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
+
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    const MEMORY: &str = "proc/device-tree/ibm,dynamic-reconfiguration-memory";
+
+    /// A recorded partition's memory, and a kernel that has no file for requests: each is refused.
+    fn machine() -> (tempfile::TempDir, Sysroot) {
+        let recorded = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/machines/qemu-debian-12").join(MEMORY);
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir_all(dir.path().join(MEMORY)).unwrap();
+        for file in fs::read_dir(recorded).unwrap().map(Result::unwrap) {
+            fs::copy(file.path(), dir.path().join(MEMORY).join(file.file_name())).unwrap();
+        }
+        let sysroot = Sysroot::at(dir.path()).unwrap();
+        (dir, sysroot)
+    }
+
+    #[test]
+    fn a_refusal_of_what_is_so_already_is_none() {
+        let (_dir, sysroot) = machine();
+        let perform = |change, index| Live::new(&sysroot).perform(&Step::Block { change, index });
+        let (absent, unknown) = (DrcIndex(0x8000_0007), DrcIndex(0x8000_ffff));
+        assert_eq!(perform(Change::Remove, absent), Ok(()));
+        assert!(perform(Change::Add, absent).is_err());
+        assert!(perform(Change::Remove, unknown).is_err());
+    }
 }
