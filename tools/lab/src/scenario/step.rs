@@ -343,7 +343,9 @@ impl Deed {
             Self::Impostor(step) => vec![&step.lpar],
             Self::Dlpar(step) => vec![&step.lpar],
             Self::Exec(step) => vec![&step.lpar],
-            Self::Load(step) | Self::LoadIntact(step) | Self::RunsOnce(step) => vec![&step.lpar],
+            Self::Load(step) | Self::LoadIntact(step) | Self::RunsOnce(step) | Self::KillAgent(step) => {
+                vec![&step.lpar]
+            }
             Self::Migrate(step) | Self::MigrateTwice(step) => vec![&step.lpar],
             Self::KernelLog(step) => vec![&step.lpar],
             Self::Compare(step) => vec![&step.lpar],
