@@ -65,6 +65,7 @@ impl<'a> Performer<'a> {
             Deed::MigrateTwice(step) => self.migrate_twice(step),
             Deed::RunsOnce(step) => self.runs_once(self.lab.partition(&step.lpar)?),
             Deed::KillConsole(step) => self.kill_console(&step.system),
+            Deed::PowerButton(step) => sessions::power_button(self.lab, step),
             Deed::KillAgent(step) => sessions::kill_agent(self.lab, &step.lpar),
             Deed::Lspartition(step) => sessions::lspartition(self.lab, step),
             Deed::Attack(step) => sessions::attack(self.lab, step),

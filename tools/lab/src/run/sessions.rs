@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use wire::discovery::PORT;
 use wire::key::PrivateKey;
-use wire::message::Request;
+use wire::message::{Event, Request};
 
 use crate::console::adversary::attack::{self, Target};
 use crate::console::adversary::impostor::{self, Scene};
@@ -16,7 +16,7 @@ use crate::enrolment;
 use crate::error::Error;
 use crate::guest::QUICK;
 use crate::lab::{Frame, Lab};
-use crate::scenario::step::{Attack, Cables, Impostor, Lspartition};
+use crate::scenario::step::{Attack, Cables, Impostor, Lspartition, PowerButton};
 use crate::{lspartition, status};
 
 type Seen = Result<String, Error>;
@@ -27,6 +27,8 @@ const BACK_DEADLINE: Duration = Duration::from_secs(120);
 const POSE_DEADLINE: Duration = Duration::from_secs(180);
 /// Three intervals of heartbeats and some: a session that an attack has broken is gone by then.
 const AFTERMATH: Duration = Duration::from_secs(8);
+/// The firmware interrupts the partition; its kernel logs the event, and its agent reads the log.
+const EVENT_DEADLINE: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(50);
 /// The number of the partition that an adversary took over: none of a scenario's.
 const INTRUDER: (&str, u8) = ("intruder", 201);
@@ -66,6 +68,25 @@ pub(super) fn kill_agent(lab: &Lab, lpar: &str) -> Seen {
             return Err(Error::guest(lpar, "have a session again", "its agent was killed and did not call again"));
         }
         std::thread::sleep(POLL);
+    }
+}
+
+pub(super) fn power_button(lab: &Lab, step: &PowerButton) -> Seen {
+    let partition = lab.partition(&step.lpar)?;
+    let since = lab.agents.bookmark();
+    {
+        let mut held = partition.take()?;
+        let body = held.as_mut().ok_or_else(|| Error::Refused(format!("{} does not run", step.lpar)))?;
+        let pressed = body.qmp.execute("system_powerdown", serde_json::json!({}));
+        pressed.map_err(|error| Error::failed("QMP", "system_powerdown", error))?;
+    }
+    let told = |event: &Event, _| match event {
+        Event::Firmware(firmware) => Some(format!("{} ({:?}): {}", firmware.kind, firmware.severity, firmware.text)),
+        _ => None,
+    };
+    match lab.agents.wait_event(&step.lpar, since, EVENT_DEADLINE, told) {
+        Some(told) if told.contains(&step.told) => Ok(told),
+        told => Err(Error::guest(&step.lpar, "tell its console of the firmware's event", format!("it told {told:?}"))),
     }
 }
 

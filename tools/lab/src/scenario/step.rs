@@ -47,6 +47,9 @@ pub enum Deed {
     KillConsole(OnSystem),
     /// Kills the partition's agent with all its processes; init starts it again, and it has a new session with its console.
     KillAgent(Partition),
+    /// The operator asks the partition to power off: the firmware says so (EPOW), the agent tells its console in a sentence that
+    /// has these words. Unless the partition was told to ignore it, it powers off then.
+    PowerButton(PowerButton),
     /// The partition's lines in `lspartition -dlpar` have these words, soon.
     Lspartition(Lspartition),
     /// An adversary attacks a system's console: the sessions of its partitions go on, and of each kind of misdeed the console says one
@@ -208,6 +211,15 @@ fn once() -> u32 {
     1
 }
 
+/// See [`Deed::PowerButton`].
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct PowerButton {
+    pub lpar: String,
+    pub told: String,
+}
+
 /// See [`Deed::Lspartition`].
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -340,6 +352,7 @@ impl Deed {
             Self::Ping(step) => vec![&step.from, &step.to],
             Self::Isolation(_) | Self::KillConsole(_) | Self::Attack(_) | Self::Cables(_) => vec![],
             Self::Lspartition(step) => vec![&step.lpar],
+            Self::PowerButton(step) => vec![&step.lpar],
             Self::Impostor(step) => vec![&step.lpar],
             Self::Dlpar(step) => vec![&step.lpar],
             Self::Exec(step) => vec![&step.lpar],
