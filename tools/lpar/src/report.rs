@@ -2,10 +2,11 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use lpard::visible::visible;
 use serde::Serialize;
 
 use crate::error::{Error, Result, causes};
-use crate::text::{Paint, Sheet, printable};
+use crate::text::{Paint, Sheet};
 
 /// What a verb found out. The JSON is its serialization.
 pub(crate) trait Report: Serialize {
@@ -62,8 +63,8 @@ pub(crate) fn print(bytes: &[u8]) -> Result<()> {
 
 /// Prints an error, its causes and what to do about it.
 pub(crate) fn print_error(error: &Error) {
-    let mut text = format!("error: {}\n", printable(&error.to_string()));
-    text.extend(causes(error).skip(1).map(|cause| format!("cause: {}\n", printable(&cause.to_string()))));
+    let mut text = format!("error: {}\n", visible(&error.to_string()));
+    text.extend(causes(error).skip(1).map(|cause| format!("cause: {}\n", visible(&cause.to_string()))));
     text.extend(error.advice().map(|advice| format!("note: {advice}\n")));
     // Nowhere is left to complain if stderr is gone.
     let _ = io::stderr().lock().write_all(text.as_bytes());

@@ -5,6 +5,8 @@
 
 use std::fmt::{Display, Write as _};
 
+use lpard::visible::visible;
+
 /// What a piece of text means; the colour follows from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Style {
@@ -58,7 +60,7 @@ pub(crate) struct Cell {
 impl Cell {
     /// Text of any origin.
     pub(crate) fn new(text: impl Display) -> Self {
-        Self { text: printable(&text.to_string()), style: None }
+        Self { text: visible(&text.to_string()), style: None }
     }
 
     /// Text that means something.
@@ -78,24 +80,6 @@ impl Cell {
             _ => format!("{}{padding}", self.text),
         }
     }
-}
-
-/// Control characters become visible; all else stays. Line breaks are control characters too.
-pub(crate) fn printable(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for character in text.chars() {
-        if character.is_control() || is_invisible(character) {
-            shown.extend(character.escape_default());
-        } else {
-            shown.push(character);
-        }
-    }
-    shown
-}
-
-/// Characters that turn text around or hide in it (Unicode: bidirectional controls, zero width).
-fn is_invisible(character: char) -> bool {
-    matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 /// A line of a table, and what is said below it, under its second column.
@@ -192,8 +176,6 @@ impl Sheet {
 mod tests {
     use std::ffi::OsStr;
 
-    use proptest::prelude::*;
-
     use super::*;
 
     #[test]
@@ -231,14 +213,5 @@ mod tests {
         sheet.fields(vec![("a", Cell::new(1)), ("bb", Cell::new("two\nlines"))]);
         sheet.heading("two");
         assert_eq!(sheet.into_text(), "one\na   1\nbb  two\\nlines\n\ntwo\n");
-    }
-
-    proptest! {
-        /// A terminal obeys nothing that comes from outside.
-        #[test]
-        fn nothing_from_outside_reaches_the_terminal_as_a_command(text in r"(\PC|\pC|[\x00-\x1f\x7f-\x9f\u{202e}]){0,32}") {
-            let shown = printable(&text);
-            prop_assert!(!shown.chars().any(|character| character.is_control() || is_invisible(character)));
-        }
     }
 }

@@ -27,8 +27,8 @@ use crate::migration::perform::{Failure, Performed, Terms};
 use crate::migration::{Event, Journey, Stage};
 use crate::parts::message::Ticket;
 
-/// A migration that was prepared and does not come: what hooks hold for it is given back.
-const PREPARED_PATIENCE: Duration = Duration::from_secs(15 * 60);
+/// A migration that was checked or prepared and does not come: what hooks hold for it is given back.
+const PATIENCE_AT_REST: Duration = Duration::from_secs(15 * 60);
 
 /// All hooks of a point together, where nobody said how long.
 const HOOKS_PATIENCE: Duration = Duration::from_secs(10 * 60);
@@ -129,7 +129,8 @@ pub(crate) struct Agent {
     /// Who asked for the migration's present stage.
     asked: Option<Asked>,
     last_migration: Option<MigrationRecord>,
-    prepared_until: Option<Duration>,
+    /// How long it waits, checked or prepared, for what comes next.
+    waits_until: Option<Duration>,
 }
 
 /// What is under way.
@@ -153,7 +154,7 @@ impl Agent {
     /// One who has just started, on a partition where nothing is under way.
     pub(crate) fn new() -> Self {
         let (stage, journey) = (Stage::Idle, Journey::default());
-        Self { stage, journey, busy: None, asked: None, last_migration: None, prepared_until: None }
+        Self { stage, journey, busy: None, asked: None, last_migration: None, waits_until: None }
     }
 
     /// What the partition is doing.
@@ -185,7 +186,7 @@ impl Agent {
 
     /// When to call again at the latest.
     pub(crate) fn deadline(&self) -> Option<Duration> {
-        self.prepared_until
+        self.waits_until
     }
 
     /// Takes what happened; gives what to do.
@@ -294,7 +295,7 @@ impl Agent {
     fn go(&mut self, event: Event, terms: Terms, note: Note, out: &mut Vec<Output>) {
         let Some(next) = self.stage.next(event) else { return };
         self.stage = next;
-        self.prepared_until = None;
+        self.waits_until = None;
         if next.steps().is_empty() {
             self.arrived(out);
         } else {
@@ -399,14 +400,14 @@ impl Agent {
         }
     }
 
-    /// What was prepared and does not come is given up.
+    /// What was checked or prepared and does not come is given up.
     fn keep_time(&mut self, now: Duration, out: &mut Vec<Output>) {
-        if self.stage != Stage::Prepared || self.busy.is_some() {
+        if !matches!(self.stage, Stage::Checked | Stage::Prepared) || self.busy.is_some() {
             return;
         }
-        match self.prepared_until {
-            None => self.prepared_until = Some(now + PREPARED_PATIENCE),
-            Some(until) if now >= until => self.give_up("it was prepared and did not come", out),
+        match self.waits_until {
+            None => self.waits_until = Some(now + PATIENCE_AT_REST),
+            Some(until) if now >= until => self.give_up("the migration did not come", out),
             Some(_) => {}
         }
     }

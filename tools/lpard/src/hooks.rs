@@ -19,13 +19,14 @@ use sysroot::{Ended, Outcome, Program, Sysroot};
 use wire::message::migration::{HookOutcome, HookResult};
 
 use crate::config::HookSettings;
+use crate::hook_output::{self, said};
 use crate::log::{Chain, Entry, Level, Log};
 
 pub(crate) use found::{Found, find};
 pub(crate) use occasion::{Fact, Occasion};
 
-/// What is kept of what a hook says: enough for a reason, not for a story.
-const SAID_LIMIT_BYTES: usize = 4 << 10;
+/// What is kept of what all hooks of an occasion say: an answer with all of it fits into a message.
+const SAID_BY_ALL_BYTES: usize = 128 << 10;
 
 /// When hooks run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -94,7 +95,7 @@ impl Point {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Ran {
     pub(crate) outcome: HookOutcome,
-    /// The beginning of what it said, on both of its outputs.
+    /// The beginning of what it said, on both of its outputs, fit to be shown.
     pub(crate) said: String,
 }
 
@@ -153,12 +154,15 @@ impl Runner<'_> {
     ) -> Report {
         let began = Instant::now();
         let mut report = Report::default();
+        let mut room = SAID_BY_ALL_BYTES;
         for hook in find(self.sysroot, occasion.point, self.settings.drmgr, self.log) {
             if done.contains(&hook.name) || stop() {
                 continue;
             }
             let left = patience.saturating_sub(began.elapsed());
-            let ran = self.run_one(&hook, occasion, left.min(Duration::from_secs(self.settings.deadline_s)));
+            let deadline = left.min(Duration::from_secs(self.settings.deadline_s));
+            let ran = self.run_one(&hook, occasion, deadline, room.min(hook_output::LIMIT_BYTES));
+            room = room.saturating_sub(ran.said.len());
             self.tell(occasion.point, &ran);
             heard(&ran);
             let failed = !ran.succeeded();
@@ -170,12 +174,14 @@ impl Runner<'_> {
         report
     }
 
-    fn run_one(&self, hook: &Found, occasion: &Occasion, deadline: Duration) -> Ran {
+    fn run_one(&self, hook: &Found, occasion: &Occasion, deadline: Duration, room: usize) -> Ran {
         let environment = occasion.environment(hook.convention);
         let input = occasion.input(hook.convention);
         let program = Program { environment, input, ..Program::new(&hook.path, deadline) };
         let (result, said) = match self.sysroot.run(&program) {
-            Ok(outcome) => (result(outcome.ended), said(&outcome)),
+            Ok(Outcome { ended, output, errors, truncated }) => {
+                (result(ended), said(&errors, &output, truncated, room))
+            }
             Err(error) => (HookResult::NotStarted(Chain(&error).to_string()), String::new()),
         };
         Ran { outcome: HookOutcome { name: hook.name.clone(), result }, said }
@@ -196,17 +202,6 @@ fn result(ended: Ended) -> HookResult {
         Ended::Signalled(signal) => HookResult::Killed(signal),
         Ended::DeadlinePassed => HookResult::TimedOut {},
     }
-}
-
-/// What a hook has to say goes to standard error first: a reason is more likely there.
-fn said(outcome: &Outcome) -> String {
-    let both = [outcome.errors.as_slice(), outcome.output.as_slice()].concat();
-    let kept = &both[..both.len().min(SAID_LIMIT_BYTES)];
-    let mut said = String::from_utf8_lossy(kept).into_owned();
-    if both.len() > SAID_LIMIT_BYTES || outcome.truncated {
-        said.push_str(" [...]");
-    }
-    said
 }
 
 #[cfg(test)]

@@ -18,6 +18,8 @@
 
 pub mod cli;
 pub mod dlpar;
+pub mod hook_output;
+pub mod visible;
 
 mod accounts;
 mod agent;

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sysroot::Sysroot;
 
+use crate::visible::visible;
 use journald::Journald;
 
 /// How bad it is; numbers and names are syslog's.
@@ -147,7 +148,7 @@ impl Display for Line<'_> {
             (Prefix::Program, Level::Warning) => f.write_str("lpard: warning: ")?,
             (Prefix::Program, _) => f.write_str("lpard: ")?,
         }
-        f.write_str(&entry.message.replace('\n', " / "))?;
+        f.write_str(&visible(&entry.message.replace('\n', " / ")))?;
         for (name, value) in &entry.fields {
             write!(f, " {name}={value:?}")?;
         }
@@ -176,10 +177,10 @@ mod tests {
 
     #[test]
     fn an_entry_is_one_line_whatever_is_in_it() {
-        let entry = Entry::new(Level::Warning, "two\nlines").field("LPARD_HOOK", "10 \"x\"");
+        let entry = Entry::new(Level::Warning, "two\n\u{1b}lines").field("LPARD_HOOK", "10 \"x\"");
         assert_eq!(
             Line(&entry, Prefix::Program).to_string(),
-            "lpard: warning: two / lines LPARD_HOOK=\"10 \\\"x\\\"\"\n"
+            "lpard: warning: two / \\u{1b}lines LPARD_HOOK=\"10 \\\"x\\\"\"\n"
         );
         assert_eq!(Line(&Entry::new(Level::Info, "x"), Prefix::Priority).to_string(), "<6>x\n");
     }

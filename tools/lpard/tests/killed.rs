@@ -162,10 +162,9 @@ impl Expected {
             Self::Finished => &["post"],
         };
         let must_not: &[&str] = match self {
-            Self::Nothing => &["undo", "abort"],
             Self::TakenBack => &["prepare", "abort", "post"],
             Self::Aborted => &["post"],
-            Self::Finished => &["undo", "abort"],
+            Self::Nothing | Self::Finished => &["undo", "abort"],
         };
         assert!(must_run.iter().all(|hook| scene.runs(hook) > 0), "{:?}: {what}", scene.machine.asked());
         assert!(must_not.iter().all(|hook| scene.runs(hook) == 0), "{:?}: {what}", scene.machine.asked());

@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
+use lpard::visible::visible;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use wire::message::dlpar::{Resize, ResizeOutcome, Verdict};
@@ -13,7 +14,7 @@ use crate::cli::dlpar::DlparArgs;
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::report::Report;
-use crate::text::{Cell, Sheet, Style, printable};
+use crate::text::{Cell, Sheet, Style};
 
 /// A step that has begun is not stopped at the deadline; the kernel takes this long at most for one, hooks and undoing included.
 const LAST_STEP: Duration = Duration::from_secs(600);
@@ -72,7 +73,7 @@ fn ask(desk: &Desk, agent: Agent, resize: &Resize) -> Result<ResizeOutcome> {
 fn progress(desk: &Desk, step: &Progress) {
     if desk.output.is_for_people() && io::stderr().is_terminal() {
         // It is only a pastime: nothing is lost without it.
-        let _ = writeln!(io::stderr(), "{} of {}: {}", step.done, step.of, printable(&step.text));
+        let _ = writeln!(io::stderr(), "{} of {}: {}", step.done, step.of, visible(&step.text));
     }
 }
 

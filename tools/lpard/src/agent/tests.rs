@@ -41,6 +41,11 @@ fn resize(dry_run: bool) -> Request {
     Request::Resize(Resize { change, deadline_ms: 1000, allow_partial: false, dry_run })
 }
 
+fn shutdown() -> Request {
+    let action = wire::message::request::ShutdownAction::PowerOff;
+    Request::Shutdown(Shutdown { action, message: String::new(), delay_ms: 0 })
+}
+
 fn record() -> MigrationRecord {
     let migration = Some(MigrationId(7));
     MigrationRecord { migration, from: machine("7800001"), to: machine("7800002"), suspended_ms: 1067 }
@@ -225,21 +230,92 @@ fn a_migration_of_others_is_followed_up() {
     assert_eq!(again, [], "the kernel's further lines are about the same migration");
 }
 
+/// An agent in a phase. Greeting and observer are phases of a session: the agent below it is in none of them.
+fn in_phase(phase: Phase) -> Told {
+    let mut told = match phase {
+        Phase::Prepared | Phase::Suspended | Phase::Resuming => Told::prepared(),
+        _ => Told::new(),
+    };
+    match phase {
+        Phase::Changing => drop(told.ask(CONSOLE, resize(false))),
+        Phase::Checking | Phase::Undoing => drop(told.ask(CONSOLE, check())),
+        Phase::Preparing => drop(told.ask(CONSOLE, prepare())),
+        Phase::Suspended | Phase::Resuming => drop(told.ask(CONSOLE, suspend(7))),
+        Phase::Leaving => drop(told.ask(CONSOLE, shutdown())),
+        _ => {}
+    }
+    match phase {
+        Phase::Undoing => drop(told.tell(vetoed())),
+        Phase::Resuming => drop(told.tell(passed())),
+        _ => {}
+    }
+    assert_eq!(told.0.phase(), phase);
+    told
+}
+
+/// What comes of each request in each phase: it is begun or answered, `later` it may be asked again, or it is out of place.
+#[rustfmt::skip]
+const TABLE: &str = "
+           ready  changing  checking  preparing  prepared  undoing  suspended  resuming  leaving
+inventory  yes    yes       yes       yes        yes       yes      no         yes       yes
+plan       yes    later     yes       yes        yes       yes      no         later     no
+resize     yes    later     later     later      no        later    no         later     no
+check      yes    later     later     later      no        later    no         later     no
+prepare    yes    later     later     later      no        later    no         later     no
+suspend    no     no        no        later      yes       no       no         no        no
+abort      yes    yes       yes       yes        yes       yes      no         no        no
+undo       yes    later     later     later      yes       later    no         no        no
+identity   yes    later     later     later      no        later    no         yes       no
+shutdown   yes    later     later     later      no        later    no         later     no
+";
+
+fn phase_called(name: &str) -> Phase {
+    *PHASES.iter().find(|phase| format!("{phase:?}").to_lowercase() == name).unwrap()
+}
+
+fn request(name: &str) -> Request {
+    match name {
+        "inventory" => Request::Inventory {},
+        "plan" => resize(true),
+        "resize" => resize(false),
+        "check" => check(),
+        "prepare" => prepare(),
+        "suspend" => suspend(7),
+        "abort" => Request::MigrationAbort {},
+        "undo" => Request::MigrationUndo {},
+        "identity" => Request::Identity(NewIdentity { machine: machine("7800002"), id: 5 }),
+        "shutdown" => shutdown(),
+        other => panic!("{other}"),
+    }
+}
+
 #[test]
-fn whatever_is_asked_in_whatever_phase_is_begun_answered_or_refused() {
-    let requests = || [Request::Inventory {}, resize(true), resize(false), check(), prepare(), suspend(7)];
-    let more = || [Request::MigrationAbort {}, Request::MigrationUndo {}];
-    let mut phases = Vec::new();
-    for make in [Told::new, Told::prepared] {
-        for first in requests() {
-            for second in requests().into_iter().chain(more()) {
-                let mut told = make();
-                told.ask(CONSOLE, first.clone());
-                phases.push(told.0.phase());
-                let out = told.ask(ANOTHER, second.clone());
-                assert!(!out.is_empty(), "{second:?} while {first:?} is under way");
+fn every_request_in_every_phase() {
+    let mut lines = TABLE.trim().lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let phases: Vec<Phase> = lines.next().unwrap().iter().map(|name| phase_called(name)).collect();
+    assert_eq!(phases.len() + 2, PHASES.len(), "all but greeting and observer");
+    for line in lines {
+        for (phase, expected) in phases.iter().zip(&line[1..]) {
+            for origin in [ANOTHER, Origin::Control(crate::control::connection_id(1))] {
+                let out = in_phase(*phase).ask(origin, request(line[0]));
+                let found = match refusal(&out) {
+                    None => "yes",
+                    Some(RefusalReason::Busy) => "later",
+                    Some(RefusalReason::Phase) => "no",
+                    Some(other) => panic!("{other:?}"),
+                };
+                assert_eq!(found, *expected, "{} while {phase}", line[0]);
+                assert!(!out.is_empty(), "{} while {phase}: whoever asks hears of it", line[0]);
             }
         }
     }
-    assert!(phases.iter().all(|phase| PHASES.contains(phase)));
+}
+
+#[test]
+fn what_was_checked_and_is_not_gone_on_with_is_given_back() {
+    let mut told = Told::new();
+    told.ask(CONSOLE, check());
+    told.tell(passed());
+    let until = told.0.deadline().unwrap();
+    assert_eq!(stages(&told.0.handle(until, Input::Tick)), [Stage::Undoing { prepared: false }]);
 }

@@ -152,12 +152,13 @@ fn a_real_program_that_hangs_or_talks_too_much_is_cut_short() {
     let (settings, log) = (HookSettings::default(), Log::to_stderr());
     let runner = Runner { sysroot: &sysroot, settings: &settings, log: &log };
     let occasion = Occasion::new(Point::Post).with(Fact::Reason, "x");
-    let hangs = runner.run_one(&script("hangs", "sleep 1000 & wait"), &occasion, Duration::from_millis(300));
+    let hangs = runner.run_one(&script("hangs", "sleep 1000 & wait"), &occasion, Duration::from_millis(300), 4096);
     assert_eq!(hangs.outcome.result, HookResult::TimedOut {});
-    let floods = runner.run_one(&script("floods", "yes | head -c 300000"), &occasion, LONG);
+    let floods = runner.run_one(&script("floods", "yes | head -c 300000"), &occasion, LONG, 4096);
     assert_eq!(floods.outcome.result, HookResult::Exited(0));
-    assert!(floods.said.len() < SAID_LIMIT_BYTES + 16 && floods.said.ends_with("[...]"));
-    let reads = runner.run_one(&script("reads", "cat; echo \"$LPARKIT_REASON\" >&2; kill -9 $$"), &occasion, LONG);
+    assert!(floods.said.len() == 4096 + hook_output::CUT.len() && floods.said.ends_with(hook_output::CUT));
+    let reads =
+        runner.run_one(&script("reads", "cat; echo \"$LPARKIT_REASON\" >&2; kill -9 $$"), &occasion, LONG, 4096);
     assert_eq!(reads.outcome.result, HookResult::Killed(9));
     assert_eq!(reads.said, "x\n{\"hooks\":1,\"point\":\"post\",\"reason\":\"x\"}\n");
 }

@@ -103,9 +103,14 @@ fn kind(message: &FromNetwork) -> Kind {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+
     use wire::key::PublicKey;
     use wire::message::Request;
-    use wire::message::migration::{ConsoleContact, Suspend};
+    use wire::message::dlpar::{Change, CpuTarget, Direction, Resize};
+    use wire::message::inventory::Machine;
+    use wire::message::migration::{Check, ConsoleContact, NewIdentity, Prepare, Suspend};
+    use wire::message::request::{Shutdown, ShutdownAction};
     use wire::phase::PHASES;
 
     use super::super::message::{Confinement, Landlock, Session, Ticket};
@@ -154,20 +159,45 @@ mod tests {
         assert_eq!(first_use.map(|message| judged(&message, Stage::Serving, false)), Some(Outrageous));
     }
 
+    /// One request of each kind.
+    fn requests() -> Vec<Request> {
+        let migration = wire::hex::MigrationId(1);
+        let machine = Machine { type_model: "8286-41A".into(), serial: "1".into() };
+        let key = PublicKey::from_bytes([1; 32]);
+        let console = ConsoleContact { name: "x".into(), key, addresses: vec![], port: 657 };
+        let resize = |dry_run| {
+            let change = Change::Cpu { action: Direction::Add, target: CpuTarget::Count(NonZeroU32::MIN) };
+            Request::Resize(Resize { change, deadline_ms: 1, allow_partial: false, dry_run })
+        };
+        let (destination, deadline_ms) = (machine.clone(), 1);
+        vec![
+            Request::Inventory {},
+            resize(true),
+            resize(false),
+            Request::MigrationCheck(Check { destination: None, deadline_ms }),
+            Request::MigrationPrepare(Prepare { migration, destination, console, deadline_ms }),
+            Request::MigrationSuspend(Suspend { migration, stream: wire::hex::StreamId(2) }),
+            Request::MigrationAbort {},
+            Request::MigrationUndo {},
+            Request::Identity(NewIdentity { machine, id: 3 }),
+            Request::Shutdown(Shutdown { action: ShutdownAction::Reboot, message: String::new(), delay_ms: 0 }),
+        ]
+    }
+
     #[test]
-    fn a_request_is_judged_by_the_sessions_table_on_this_side_too() {
-        let suspend = perform(Request::MigrationSuspend(Suspend {
-            migration: wire::hex::MigrationId(1),
-            stream: wire::hex::StreamId(2),
-        }));
-        for phase in PHASES {
+    fn every_request_in_every_phase_is_judged_by_the_sessions_table_on_this_side_too() {
+        for (request, phase) in requests().into_iter().flat_map(|request| PHASES.map(|phase| (request.clone(), phase)))
+        {
             let circumstances = Circumstances { stage: Stage::Serving, phase, first_use: false };
-            let expected = match permit(RequestKind::Suspend, phase) {
+            let expected = match permit(RequestKind::of(&request), phase) {
                 Permit::Yes => Judgement::Taken,
                 refused => Judgement::Refused(refused),
             };
-            assert_eq!(judge(&suspend, circumstances), expected);
-            assert_eq!(expected == Judgement::Taken, phase == Phase::Prepared);
+            assert_eq!(judge(&perform(request.clone()), circumstances), expected, "{request:?} while {phase:?}");
+            for stage in [Stage::Starting, Stage::Ending] {
+                let early_or_late = Circumstances { stage, ..circumstances };
+                assert_eq!(judge(&perform(request.clone()), early_or_late), Judgement::Outrageous);
+            }
         }
     }
 }
