@@ -19,6 +19,7 @@ use lpard::dlpar::kernel::{Kernel, Live};
 use lpard::dlpar::outcome::{Outcome, Shortfall};
 use lpard::dlpar::plan::{Plan, Refusal, plan};
 use lpard::dlpar::request::{Change, Request, Terms};
+use lpard::dlpar::step::Step;
 use sysroot::Sysroot;
 
 use crate::exit::Exit;
@@ -134,8 +135,30 @@ fn tell(say: &mut Say<'_>, progress: Progress<'_>) {
         }
         Progress::Done(_) => say.detail("Success"),
         Progress::Failed(step, error) => {
+            if let Some(line) = error.status().and_then(|status| known_words(step, status)) {
+                say.error(&line);
+            }
             say.say(Level::Error, &format!("Failed to {step}: {error}\n"));
         }
         Progress::Undone(step) => say.say(Level::Warning, &format!("Undone: {step}\n")),
     }
+}
+
+/// What consoles have always shown of a firmware that refuses.
+fn known_words(step: &Step, status: i32) -> Option<String> {
+    Some(match step {
+        Step::Allocation { change: Change::Add, index } => {
+            format!("Allocation failed for drc {:x} with {status}", index.0)
+        }
+        Step::Allocation { change: Change::Remove, index } => {
+            format!("Unable to un-allocate drc {:x} from the partition ({status})", index.0)
+        }
+        Step::Isolation { change: Change::Add, index } => {
+            format!("Unisolate failed for drc {:x} with {status}", index.0)
+        }
+        Step::Isolation { change: Change::Remove, index } => {
+            format!("Isolation failed for {:x} with {status}", index.0)
+        }
+        _ => return None,
+    })
 }

@@ -93,6 +93,8 @@ pub(crate) struct Options {
     pub(crate) identify: bool,
     /// `-V`: slots of QEMU, where the device is removed and the bus scanned.
     pub(crate) virtio: bool,
+    /// `-H`: firmware is not asked to let a card go.
+    pub(crate) hotplug_only: bool,
     /// `--dry-run`: print what would be done.
     pub(crate) dry_run: bool,
     /// `--partial`: of memory too, less than was asked is better than nothing.
@@ -118,6 +120,7 @@ impl Default for Options {
             prompt: true,
             identify: true,
             virtio: false,
+            hotplug_only: false,
             dry_run: false,
             partial: false,
             sysroot: PathBuf::from("/"),
@@ -183,7 +186,7 @@ impl Options {
             'd' => self.level = number(letter, value)?,
             'q' => self.quantity = Some(number(letter, value)?),
             'w' => self.patience = Some(Duration::from_secs(60 * u64::from(number::<u32>(letter, value)?))),
-            // -H, "hotplug only": what it kept away from firmware is never asked of it here.
+            'H' => self.hotplug_only = true,
             _ => {}
         }
         Ok(())

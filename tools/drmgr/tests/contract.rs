@@ -310,20 +310,6 @@ fn the_lock_is_waited_for_as_long_as_w_says_and_its_owner_is_named() {
 }
 
 #[test]
-fn the_light_beside_a_slot_says_which_one_it_is() {
-    let machine = Machine::new();
-    machine.file("sys/bus/pci/slots/0001:00:00.0/phy_location", "C1\n");
-    let said = machine.drmgr("-c pci -i -s C1");
-    assert!(said.out.starts_with("The visual indicator for the PCI slot <C1>\n"), "{}", said.out);
-    assert_eq!((said.status, machine.read("sys/bus/pci/slots/0001:00:00.0/attention").as_str()), (0, "1"));
-    for (line, status) in
-        [("-c pci -i -s C9", 255), ("-c pci -i -I -s C1", 255), ("-c pci -a -s C1", 255), ("-c pci -i", 255)]
-    {
-        assert_eq!(machine.drmgr(line).status, status, "{line}");
-    }
-}
-
-#[test]
 fn what_an_interrupted_call_left_half_done_is_taken_back_first() {
     let machine = Machine::new();
     let line = |event: &str| format!("{{\"boot\":\"boot\",{event}}}\n");

@@ -10,6 +10,7 @@ mod translate;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
+use platform::slot;
 use sysroot::Sysroot;
 use wire::message::dlpar::{Cause, Resize, ResizeOutcome, Shortfall};
 
@@ -19,7 +20,7 @@ use crate::dlpar::journal::{OnDisk, Recovery, leftover, recover};
 use crate::dlpar::kernel::{Kernel as _, Live};
 use crate::dlpar::lock;
 use crate::dlpar::plan::{Plan, plan};
-use crate::dlpar::request::{Change, PlaceChoice, PlaceKind, Request, Terms};
+use crate::dlpar::request::{CardTask, CardWay, Change, PlaceChoice, PlaceKind, Request, Terms};
 use crate::hooks::{Fact, Occasion, Point, Runner};
 use crate::log::{Chain, Log};
 
@@ -45,6 +46,10 @@ pub(crate) fn resize(hooks: &Runner<'_>, asked: &Resize, heard: Heard<'_>) -> Re
         Ok(Task::Change(request)) => request,
         Ok(Task::Query(kind, which)) => return query(sysroot, &ask, kind, &which),
         Err(reason) => return ask.refused(short(Cause::Incapable, reason)),
+    };
+    let request = match of_card(sysroot, &request) {
+        Ok(of_card) => of_card.unwrap_or(request),
+        Err(error) => return ask.refused(blind(&ObserveError::from(error))),
     };
     let began = Instant::now();
     let deadline = Duration::from_millis(asked.deadline_ms);
@@ -77,10 +82,31 @@ pub(crate) fn resize(hooks: &Runner<'_>, asked: &Resize, heard: Heard<'_>) -> Re
     answer
 }
 
+/// The same for the card of a physical slot, when it is one that is meant: a console knows of adapters in slots only.
+fn of_card(sysroot: &Sysroot, request: &Request) -> platform::Result<Option<Request>> {
+    let Request::Place { change, kind: PlaceKind::Slot, which } = request else { return Ok(None) };
+    let slots = slot::physical_slots(sysroot)?;
+    if !slots.iter().any(|slot| which.means_slot(&slot.connector)) {
+        return Ok(None);
+    }
+    let task = match change {
+        Change::Add => CardTask::Add,
+        Change::Remove => CardTask::Remove,
+    };
+    Ok(Some(Request::Card { task, which: which.clone(), way: CardWay::default() }))
+}
+
 fn query(sysroot: &Sysroot, ask: &Ask, kind: PlaceKind, which: &PlaceChoice) -> ResizeOutcome {
     let request = Request::Place { change: Change::Remove, kind, which: which.clone() };
-    match Live::new(sysroot).observe(&request) {
-        Ok(inventory) => report::found(ask, inventory.places.iter().find(|place| which.means(place))),
+    let look = || {
+        let of_card = of_card(sysroot, &request)?.unwrap_or(request);
+        Live::new(sysroot).observe(&of_card)
+    };
+    match look() {
+        Ok(inventory) => match inventory.cards.iter().find(|card| which.means_card(card)) {
+            Some(card) => report::found_card(ask, card),
+            None => report::found(ask, inventory.places.iter().find(|place| which.means(place))),
+        },
         Err(error) => ask.refused(blind(&error)),
     }
 }

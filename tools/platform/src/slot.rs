@@ -5,6 +5,7 @@
 //! type is a number that says what fits in. Host bridges are nodes below the root, their connectors are the root's.
 
 mod description;
+mod kernel_slots;
 mod linux_name;
 mod location;
 
@@ -15,14 +16,13 @@ use crate::drc::{self, Connector, DrcIndex};
 use crate::error::Result;
 
 pub use description::description;
+pub use kernel_slots::{KERNEL_SLOTS, KernelSlots};
 pub use linux_name::LinuxNames;
 pub use location::by_location;
 
 const VDEVICE: &str = "vdevice";
 const MY_INDEX: &str = "ibm,my-drc-index";
 const LOCATION: &str = "ibm,loc-code";
-/// Where the kernel has the slots whose cards it can take into use and let go.
-pub const KERNEL_SLOTS: &str = "sys/bus/pci/slots";
 const PCI_PREFIX: &str = "pci@";
 const LOGICAL_TYPE: &str = "SLOT";
 /// Bridges below bridges; real trees have three levels.
@@ -106,19 +106,6 @@ pub fn physical_slots_below(sysroot: &Sysroot, path: &str) -> Result<Vec<Slot>> 
     let mut slots = bus_slots(&bridge, physical)?;
     collect_physical(&bridge, MAX_DEPTH, &mut slots)?;
     Ok(slots)
-}
-
-/// The directory that the kernel has for a slot below `sys/bus/pci/slots`: the one that says its location, or the one of its
-/// name. Without a driver for its bus there is none.
-pub fn kernel_directory(sysroot: &Sysroot, name: &str) -> Result<Option<String>> {
-    let directories = sysroot.list_if_present(KERNEL_SLOTS)?;
-    for directory in &directories {
-        let location = sysroot.read_text_if_present(format!("{KERNEL_SLOTS}/{directory}/phy_location"))?;
-        if location.is_some_and(|location| location.trim_end() == name) {
-            return Ok(Some(directory.clone()));
-        }
-    }
-    Ok(directories.into_iter().find(|directory| directory == name))
 }
 
 fn physical(kind: &str) -> Option<Kind> {

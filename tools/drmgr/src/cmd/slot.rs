@@ -19,14 +19,10 @@ pub(super) fn run(session: &mut Session<'_, '_>) -> Exit {
         session.say.error("A drc name must be specified");
         return Exit::Failed;
     };
-    let which = match selector.strip_prefix("0x") {
-        Some(_) => selector.parse().map(PlaceChoice::Index).map_err(|error| error.to_string()),
-        None => Ok(PlaceChoice::Name(selector)),
-    };
-    let which = match which {
+    let which = match PlaceChoice::parse(&selector) {
         Ok(which) => which,
-        Err(reason) => {
-            session.say.error(&reason);
+        Err(error) => {
+            session.say.error(&error.to_string());
             return Exit::Failed;
         }
     };

@@ -3,8 +3,9 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::disallowed_methods)] // each test file uses its part; a test may panic
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 /// A partition.
 pub(crate) struct Machine {
@@ -174,13 +175,23 @@ impl Machine {
 
     /// Runs one of the two programs on this machine; a `~` in a word is a space.
     pub(crate) fn run(&self, program: &str, line: &str) -> Said {
+        self.run_with_input(program, line, "")
+    }
+
+    /// The same with somebody who types.
+    pub(crate) fn run_with_input(&self, program: &str, line: &str, typed: &str) -> Said {
         let binary = if program == "drmgr" { env!("CARGO_BIN_EXE_drmgr") } else { env!("CARGO_BIN_EXE_lsslot") };
-        let output = Command::new(binary)
+        let mut child = Command::new(binary)
             .args(["--sysroot".as_ref(), self.path().as_os_str()])
             .args(line.split_whitespace().map(|word| word.replace('~', " ")))
-            .output()
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
             .unwrap();
-        Said::from(output)
+        // One that reads nothing may have ended already.
+        let _ = child.stdin.take().unwrap().write_all(typed.as_bytes());
+        Said::from(child.wait_with_output().unwrap())
     }
 
     /// `drmgr`.

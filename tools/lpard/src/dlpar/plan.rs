@@ -98,6 +98,9 @@ pub enum Refusal {
         /// By what.
         needed: Needed,
     },
+    /// The kernel would have to be told what firmware says of a slot.
+    #[error("this kernel cannot ask firmware what is in a slot (Linux 6.12 can: /sys/kernel/dlpar says dt)")]
+    OldKernel,
     /// Firmware cannot be asked.
     #[error("slots need calls to firmware, which cannot be made here (rtas(2))")]
     NoFirmware,

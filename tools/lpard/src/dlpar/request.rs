@@ -3,7 +3,7 @@
 use std::fmt;
 use std::num::NonZeroU32;
 
-use platform::drc::DrcIndex;
+use platform::drc::{Connector, DrcIndex, NotAnIndex};
 use platform::rtas::connector::Light;
 use serde::{Deserialize, Serialize};
 
@@ -164,16 +164,34 @@ pub enum PlaceChoice {
 }
 
 impl PlaceChoice {
+    /// What begins like an index has to be one; everything else is a name.
+    pub fn parse(text: &str) -> Result<Self, NotAnIndex> {
+        match text.strip_prefix("0x") {
+            Some(_) => text.parse().map(Self::Index),
+            None => Ok(Self::Name(text.to_owned())),
+        }
+    }
+
     /// Whether it is this one.
     pub fn means(&self, place: &Place) -> bool {
         self.is(place.index, &place.name)
     }
 
-    /// Whether it is the slot of this card. A location code may name what is in the slot, `…-I4/E1`.
+    /// Whether it is the slot of this card.
     pub fn means_card(&self, card: &Card) -> bool {
+        self.is_slot(card.index, &card.name)
+    }
+
+    /// Whether it is the physical slot of this connector.
+    pub fn means_slot(&self, connector: &Connector) -> bool {
+        self.is_slot(connector.index, &connector.name)
+    }
+
+    /// A location code may name what is in the slot, `…-I4/E1`.
+    fn is_slot(&self, its_index: DrcIndex, its_name: &str) -> bool {
         match self {
-            Self::Name(name) => card.name == name.rsplit_once('/').map_or(name.as_str(), |(slot, _)| slot),
-            Self::Index(_) => self.is(card.index, &card.name),
+            Self::Name(name) => its_name == name.rsplit_once('/').map_or(name.as_str(), |(slot, _)| slot),
+            Self::Index(_) => self.is(its_index, its_name),
         }
     }
 

@@ -9,7 +9,7 @@ use wire::message::dlpar::{
 
 use super::number;
 use crate::dlpar::act::Progress;
-use crate::dlpar::inventory::Place;
+use crate::dlpar::inventory::{Card, Place};
 use crate::dlpar::outcome::{self, Failure, Outcome};
 use crate::dlpar::plan::{Plan, Refusal};
 use crate::dlpar::step::Step;
@@ -18,6 +18,8 @@ use crate::dlpar::step::Step;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Ask {
     units: u64,
+    /// All steps together are one unit.
+    whole: bool,
     /// For hooks.
     pub(super) resource: &'static str,
     /// For hooks.
@@ -33,7 +35,8 @@ impl Ask {
             Change::Phb { action, .. } => ("phb", slot(*action), 1),
             Change::Entitlement { .. } => ("entitlement", "set", 1),
         };
-        Self { units: units.into(), resource, action }
+        let whole = matches!(change, Change::Slot { .. } | Change::Phb { .. });
+        Self { units: units.into(), whole, resource, action }
     }
 
     /// Nothing was done.
@@ -83,6 +86,7 @@ pub(super) fn refusal(refusal: &Refusal) -> Shortfall {
         | Refusal::NothingListed(_)
         | Refusal::NoParameter(_)
         | Refusal::NoFirmware
+        | Refusal::OldKernel
         | Refusal::Contradicted(_) => Cause::Incapable,
         Refusal::Unknown { .. } | Refusal::Absent { .. } | Refusal::NoCard(_) => Cause::Absent,
         Refusal::Present { .. } | Refusal::Occupied(_) => Cause::AlreadyDone,
@@ -119,9 +123,18 @@ pub(super) fn found(ask: &Ask, place: Option<&Place>) -> ResizeOutcome {
     }
 }
 
+/// What is in a physical slot: its name, and the devices of its card.
+pub(super) fn found_card(ask: &Ask, card: &Card) -> ResizeOutcome {
+    if !card.occupied {
+        return ask.refused(short(Cause::Absent, "the slot is empty, or its card is not in use"));
+    }
+    let items = std::iter::once(&card.name).chain(&card.devices).cloned().collect();
+    ResizeOutcome { verdict: Verdict::Complete, asked: ask.units, done: 0, items, shortfall: None }
+}
+
 /// What came of it.
 pub(super) fn outcome(ask: &Ask, outcome: &Outcome) -> ResizeOutcome {
-    let done = outcome.amount();
+    let done = if ask.whole { u32::from(outcome.is_complete()) } else { outcome.amount() };
     let verdict = match (outcome.is_complete(), outcome.stuck.is_empty(), done) {
         (true, ..) => Verdict::Complete,
         (false, false, _) => Verdict::Stuck,

@@ -51,7 +51,10 @@ fn every_change_that_the_engine_has_is_translated_word_by_word() {
     let slot = |action| Change::Slot { action, target: SlotTarget::Name("x".into()) };
     let which = PlaceChoice::Name("x".into());
     assert_eq!(translate::task(&slot(SlotAction::Query)), Ok(Task::Query(PlaceKind::Slot, which)));
-    assert!(translate::task(&slot(SlotAction::Identify)).is_err());
+    let which = PlaceChoice::Name("x".into());
+    let say = Some(platform::rtas::connector::Light::Identify);
+    assert_eq!(translate::task(&slot(SlotAction::Identify)), Ok(Task::Change(Request::Light { which, say })));
+    assert!(translate::task(&slot(SlotAction::Replace)).is_err());
 }
 
 fn step(name: &str) -> step::Step {
@@ -106,6 +109,27 @@ fn the_account_of_the_engine_becomes_a_verdict_with_its_reason() {
         let found = answer.shortfall.map(|Shortfall { cause, errno, .. }| (cause, errno));
         assert_eq!(found, why, "{outcome:?}");
     }
+}
+
+#[test]
+fn a_slot_is_one_thing_however_many_steps_it_takes() {
+    let target = SlotTarget::Name("x".into());
+    let ask = Ask::of(&Change::Slot { action: SlotAction::Remove, target });
+    let (index, change) = (DrcIndex(0x3000_0001), request::Change::Remove);
+    let steps = [step::Step::Node { change, index }, step::Step::Isolation { change, index }];
+    let nothing = || Outcome { asked: 2, done: vec![], failed: vec![], shortfall: None, undone: vec![], stuck: vec![] };
+    let complete = report::outcome(&ask, &Outcome { done: steps.to_vec(), ..nothing() });
+    assert_eq!((complete.verdict, complete.asked, complete.done), (Verdict::Complete, 1, 1));
+    let error =
+        crate::dlpar::kernel::StepError::Firmware { call: platform::rtas::status::Call::SetIndicator, status: -9001 };
+    let failed = vec![Failure { step: steps[1].clone(), error }];
+    let refused = Some(outcome::Shortfall::Refused);
+    let answer =
+        report::outcome(&ask, &Outcome { undone: vec![steps[0].clone()], failed, shortfall: refused, ..nothing() });
+    let shortfall = answer.shortfall.unwrap();
+    assert_eq!((answer.verdict, answer.done), (Verdict::Unchanged, 0));
+    assert_eq!((shortfall.cause, shortfall.firmware, shortfall.errno), (Cause::Firmware, Some(-9001), None));
+    assert!(shortfall.text.contains("still in use"), "{}", shortfall.text);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! From the session's words to the engine's. Nothing is widened: what the engine does not have is refused.
 
 use platform::drc::DrcIndex;
+use platform::rtas::connector::Light;
 use wire::message::dlpar::{
     Adjust, Change, CpuTarget, Direction, MemoryTarget, Pool, Quantity, SlotAction, SlotTarget,
 };
@@ -39,7 +40,7 @@ fn place(kind: PlaceKind, action: SlotAction, target: &SlotTarget) -> Result<Tas
         SlotAction::Add => request::Change::Add,
         SlotAction::Remove => request::Change::Remove,
         SlotAction::Replace => return Err("an adapter is replaced by hand: remove it, and add the new one"),
-        SlotAction::Identify => return Err("the light of a slot cannot be switched from here; use drmgr -c pci -i"),
+        SlotAction::Identify => return Ok(Task::Change(Request::Light { which, say: Some(Light::Identify) })),
     };
     Ok(Task::Change(Request::Place { change, kind, which }))
 }

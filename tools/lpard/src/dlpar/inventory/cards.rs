@@ -3,7 +3,7 @@
 use platform::drc::DrcIndex;
 use platform::rtas::connector::{ENTITY_SENSE, Entity};
 use platform::rtas::status::Call;
-use platform::slot::{self, Kind, LinuxNames, Slot};
+use platform::slot::{self, KernelSlots, Kind, LinuxNames, Slot};
 use sysroot::Sysroot;
 
 use super::{Card, ObserveError, Sense};
@@ -56,22 +56,22 @@ pub(super) fn occupied_below(
 }
 
 fn of_slots(sysroot: &Sysroot, slots: &[Slot]) -> Result<Vec<Card>, ObserveError> {
-    let names = LinuxNames::read(sysroot)?;
-    slots.iter().map(|slot| of_slot(sysroot, slot, &names)).collect()
+    let (names, kernel) = (LinuxNames::read(sysroot)?, KernelSlots::read(sysroot)?);
+    Ok(slots.iter().map(|slot| of_slot(slot, &names, &kernel)).collect())
 }
 
-fn of_slot(sysroot: &Sysroot, slot: &Slot, names: &LinuxNames) -> Result<Card, ObserveError> {
-    Ok(Card {
+fn of_slot(slot: &Slot, names: &LinuxNames, kernel: &KernelSlots) -> Card {
+    Card {
         index: slot.connector.index,
         name: slot.connector.name.clone(),
         power_domain: slot.connector.power_domain,
         occupied: !slot.nodes.is_empty(),
         contradicted: slot.contradicted,
         display: slot.nodes.iter().any(|node| node.name.as_deref() == Some(DISPLAY)),
-        driver: slot::kernel_directory(sysroot, &slot.connector.name)?,
+        driver: kernel.get(&slot.connector.name).map(str::to_owned),
         devices: slot.nodes.iter().filter_map(|node| names.get(&node.path)).map(str::to_owned).collect(),
         sense: Sense::Unknown,
-    })
+    }
 }
 
 /// The `name` of a display adapter's node.

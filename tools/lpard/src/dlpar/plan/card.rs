@@ -23,7 +23,7 @@ pub(super) fn steps(
         return Err(Refusal::InUse { what: WHAT, name: name.clone(), needed: Needed::Display });
     }
     if !inventory.interface.device_tree {
-        return Err(Refusal::Unsupported("slots"));
+        return Err(Refusal::OldKernel);
     }
     match task {
         CardTask::Remove => {

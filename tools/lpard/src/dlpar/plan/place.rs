@@ -26,7 +26,7 @@ pub(super) fn steps(
         return Err(Refusal::InUse { what, name, needed });
     }
     if !inventory.interface.device_tree {
-        return Err(Refusal::Unsupported("slots"));
+        return Err(Refusal::OldKernel);
     }
     if !inventory.interface.firmware {
         return Err(Refusal::NoFirmware);

@@ -253,7 +253,7 @@ fn a_slot_that_firmware_does_not_offer_is_refused() {
     inventory.interface.firmware = false;
     assert_eq!(plan(&request, WHOLE, &inventory), Err(Refusal::NoFirmware));
     inventory.interface.device_tree = false;
-    assert_eq!(plan(&request, WHOLE, &inventory), Err(Refusal::Unsupported("slots")));
+    assert_eq!(plan(&request, WHOLE, &inventory), Err(Refusal::OldKernel));
 }
 
 #[test]
