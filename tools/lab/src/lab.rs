@@ -277,6 +277,7 @@ impl Lab {
                 adapter(frame, spec, Role::Management, spec.management_unit()),
                 adapter(frame, spec, Role::Lan, spec.lan_unit()),
             ],
+            pci_card: spec.pci_card,
             sockets: Sockets {
                 qmp: sockets.join("qmp"),
                 console: sockets.join("console"),

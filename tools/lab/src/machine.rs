@@ -225,6 +225,8 @@ pub struct Machine {
     pub disk: Option<PathBuf>,
     /// Network adapters.
     pub adapters: Vec<Adapter>,
+    /// Whether there is a PCI network card, connected to nothing.
+    pub pci_card: bool,
     /// Where it can be reached.
     pub sockets: Sockets,
     /// Cores that the source of a migration got while it ran. (Cores of its boot that it lost lower `cpus`.)

@@ -83,6 +83,9 @@ pub struct Lpar {
     /// Size of its vscsi disk in MiB, none without it.
     #[serde(default)]
     pub disk_mib: Option<u32>,
+    /// With a PCI network card in the slot C8 of its host bridge; nothing is connected to it.
+    #[serde(default)]
+    pub pci_card: bool,
     /// Virtual slot of the management adapter: unit address 0x30000000 + slot.
     #[serde(default = "default_management_slot")]
     pub management_slot: u8,
@@ -193,6 +196,7 @@ impl Scenario {
             debian_tools: false,
             agent: false,
             disk_mib: Some(64),
+            pci_card: false,
             management_slot: default_management_slot(),
             migratable: true,
         };

@@ -22,6 +22,7 @@ pub use location::by_location;
 
 const VDEVICE: &str = "vdevice";
 const MY_INDEX: &str = "ibm,my-drc-index";
+const PARTNER: &str = "ibm,multipath-partner-drc";
 const LOCATION: &str = "ibm,loc-code";
 const PCI_PREFIX: &str = "pci@";
 const LOGICAL_TYPE: &str = "SLOT";
@@ -59,6 +60,8 @@ pub struct Node {
     pub path: String,
     /// Its `name`, `l-lan`.
     pub name: Option<String>,
+    /// The connector by which the same card is reached on another way.
+    pub partner: Option<DrcIndex>,
 }
 
 /// A PCI host bridge that the partition has.
@@ -197,7 +200,8 @@ impl Slot {
             }
             Kind::Logical | Kind::Virtual => located_name(node, &self.connector.name, MAX_DEPTH)?,
         };
-        self.nodes.push(Node { path: node.tree_path().to_owned(), name });
+        let partner = node.cell(PARTNER)?.filter(|index| *index != 0).map(DrcIndex);
+        self.nodes.push(Node { path: node.tree_path().to_owned(), name, partner });
         Ok(())
     }
 }

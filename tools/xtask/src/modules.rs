@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 pub(crate) const WANTED: [(&str, &[&str]); 3] = [
     ("boot", &["pseries_rng", "ibmveth"]), // random numbers; l-lan adapters
     ("disk", &["ibmvscsi", "sd_mod", "crc32c_generic", "ext4"]), // adapter, disk, what ext4 asks the crypto interface for
-    ("late", &["rpadlpar_io", "bonding", "8021q"]),              // DLPAR of slots; EtherChannel and VLANs on it
+    ("late", &["rpadlpar_io", "bonding", "8021q", "virtio_pci", "virtio_net"]), // DLPAR of slots; EtherChannel and VLANs; the PCI card
 ];
 
 /// Modules by name, as the kernel writes it: with `_`, never `-`.

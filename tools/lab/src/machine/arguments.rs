@@ -9,6 +9,9 @@ use super::{
     PluggedDimm,
 };
 
+/// The first device number makes it the card of slot C8: QEMU counts slots by device and function.
+const PCI_CARD: &str = "virtio-net-pci,id=card0,bus=pci.0,addr=1";
+
 /// The arguments of qemu-system-ppc64 for a machine that [`Machine::check`] accepts.
 pub fn arguments(machine: &Machine) -> Vec<OsString> {
     let mut line = Line::default();
@@ -37,6 +40,9 @@ pub fn arguments(machine: &Machine) -> Vec<OsString> {
     }
     for (index, adapter) in machine.adapters.iter().enumerate() {
         network_adapter(&mut line, index, adapter);
+    }
+    if machine.pci_card {
+        line.option("-device", PCI_CARD);
     }
     line.option("-qmp", with_path("unix:", &machine.sockets.qmp, ",server=on,wait=off"));
     if let Some(socket) = &machine.incoming {

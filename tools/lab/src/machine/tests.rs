@@ -22,6 +22,7 @@ pub(crate) fn full() -> Machine {
             Adapter { tap: "t0p1m".into(), mac: MacAddress([2, 0x4c, 0x50, 1, 0, 1]), unit_address: 0x3000_0004 },
             Adapter { tap: "t0p1l".into(), mac: MacAddress([2, 0x4c, 0x50, 2, 0, 1]), unit_address: 0x3000_1005 },
         ],
+        pci_card: true,
         sockets: Sockets { qmp: "/run/q".into(), console: "/run/c".into(), channel: "/run/h".into() },
         plugged_cores: vec![PluggedCore {
             device: "core2".into(),
@@ -69,6 +70,7 @@ const FULL: &str = "\
 -device spapr-vlan,id=lan0,netdev=net0,mac=02:4c:50:01:00:01,reg=0x30000004
 -netdev tap,id=net1,ifname=t0p1l,script=no,downscript=no
 -device spapr-vlan,id=lan1,netdev=net1,mac=02:4c:50:02:00:01,reg=0x30001005
+-device virtio-net-pci,id=card0,bus=pci.0,addr=1
 -qmp unix:/run/q,server=on,wait=off
 -incoming unix:/run/in,coming
 ";
@@ -98,6 +100,7 @@ fn what_a_machine_lacks_is_not_on_its_command_line() {
         initrd: None,
         disk: None,
         adapters: vec![],
+        pci_card: false,
         plugged_cores: vec![],
         plugged_dimms: vec![],
         incoming: None,
@@ -106,7 +109,7 @@ fn what_a_machine_lacks_is_not_on_its_command_line() {
         ..full()
     };
     let text = printed(&machine);
-    for absent in ["-initrd", "dimm", "core2", "scsi", "tap", "-incoming", "slots", "maxmem"] {
+    for absent in ["-initrd", "dimm", "core2", "scsi", "tap", "virtio", "-incoming", "slots", "maxmem"] {
         assert!(!text.contains(absent), "{absent} in {text}");
     }
     assert!(text.contains("-m size=1024M\n"));

@@ -92,6 +92,8 @@ pub struct Card {
     pub driver: Option<String>,
     /// The card's PCI devices, by their Linux names.
     pub devices: Vec<String>,
+    /// The slot in which the same card is on its second way.
+    pub partner: Option<DrcIndex>,
     /// What firmware says is there, where it was asked.
     pub sense: Sense,
 }
@@ -191,6 +193,10 @@ impl Inventory {
             Request::Card { which, .. } | Request::Light { which, .. } => {
                 inventory.interface = Interface::read(sysroot)?;
                 inventory.cards = cards::read(sysroot, which)?;
+            }
+            Request::Partner { of } => {
+                inventory.interface = Interface::read(sysroot)?;
+                inventory.cards = cards::with_partner(sysroot, *of)?;
             }
             Request::CardsBelow { above, .. } => {
                 inventory.interface = Interface::read(sysroot)?;

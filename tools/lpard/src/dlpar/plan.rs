@@ -157,8 +157,10 @@ pub fn plan(request: &Request, terms: Terms, inventory: &Inventory) -> Result<Pl
             let steps = card::steps(*task, which, *way, inventory)?;
             // What was made safe for hands stays safe.
             let terms = Terms { partial: *task == CardTask::Ready };
-            Ok(Plan { terms, ..Plan::in_order(request, steps) })
+            let then = card::then(*task, which, inventory);
+            Ok(Plan { terms, then, ..Plan::in_order(request, steps) })
         }
+        Request::Partner { of } => Ok(Plan::in_order(request, card::partner_steps(*of, inventory))),
         Request::CardsBelow { .. } => Ok(Plan::in_order(request, card::steps_below(inventory))),
         Request::Light { which, say } => Ok(Plan::in_order(request, vec![card::light(which, *say, inventory)?])),
         Request::Parameter { parameter, target } => {

@@ -75,6 +75,11 @@ pub enum Request {
         /// What is left out.
         way: CardWay,
     },
+    /// The second way to a card that was added, if it has one.
+    Partner {
+        /// The slot's connector.
+        of: DrcIndex,
+    },
     /// The cards of all slots below a bridge or slot that was added.
     CardsBelow {
         /// Its connector.
@@ -297,6 +302,7 @@ impl fmt::Display for Request {
             Self::Card { task: CardTask::Add, which, .. } => write!(f, "add the card in the slot '{which}'"),
             Self::Card { task: CardTask::Remove, which, .. } => write!(f, "remove the card in the slot '{which}'"),
             Self::Card { task: CardTask::Ready, which, .. } => write!(f, "make the slot '{which}' ready for a card"),
+            Self::Partner { of } => write!(f, "add the second way to the card at {of}"),
             Self::CardsBelow { name, .. } => write!(f, "add the cards below '{name}'"),
             Self::Light { which, say: Some(light) } => write!(f, "set the light of the slot '{which}' to {light}"),
             Self::Light { which, say: None } => write!(f, "set the light of the slot '{which}' back"),

@@ -343,7 +343,9 @@ impl Kernel for Simulator {
                     Some(Memory { lmb_size_bytes: 256 << 20, blocks, node_cpus: self.node_cpus.clone() });
             }
             Request::Place { kind, .. } => inventory.places = self.places.observed(*kind, &self.firmware),
-            Request::Card { .. } | Request::Light { .. } => inventory.cards = self.places.all_cards(&self.firmware),
+            Request::Card { .. } | Request::Partner { .. } | Request::Light { .. } => {
+                inventory.cards = self.places.all_cards(&self.firmware)
+            }
             Request::CardsBelow { above, .. } => inventory.cards = self.places.cards_below(*above, &self.firmware),
             Request::Parameter { .. } => inventory.parameters = self.parameters.clone(),
         }

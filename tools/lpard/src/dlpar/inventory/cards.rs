@@ -19,6 +19,16 @@ pub(super) fn read(sysroot: &Sysroot, which: &PlaceChoice) -> Result<Vec<Card>, 
     Ok(cards)
 }
 
+/// All physical slots; firmware is asked about the second way of a card that was just added.
+pub(super) fn with_partner(sysroot: &Sysroot, of: DrcIndex) -> Result<Vec<Card>, ObserveError> {
+    let mut cards = of_slots(sysroot, &slot::physical_slots(sysroot)?)?;
+    let partner = cards.iter().find(|card| card.index == of).and_then(|card| card.partner);
+    for card in cards.iter_mut().filter(|card| partner == Some(card.index)) {
+        card.sense = sense(sysroot, card.index);
+    }
+    Ok(cards)
+}
+
 /// The slots below a bridge that was just added, with what firmware says of each.
 pub(super) fn below(sysroot: &Sysroot, above: DrcIndex) -> Result<Vec<Card>, ObserveError> {
     let mut cards = Vec::new();
@@ -70,6 +80,7 @@ fn of_slot(slot: &Slot, names: &LinuxNames, kernel: &KernelSlots) -> Card {
         display: slot.nodes.iter().any(|node| node.name.as_deref() == Some(DISPLAY)),
         driver: kernel.get(&slot.connector.name).map(str::to_owned),
         devices: slot.nodes.iter().filter_map(|node| names.get(&node.path)).map(str::to_owned).collect(),
+        partner: slot.nodes.iter().find_map(|node| node.partner),
         sense: Sense::Unknown,
     }
 }

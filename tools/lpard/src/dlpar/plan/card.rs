@@ -2,11 +2,12 @@
 //!
 //! What comes is powered, opened, described and taken into use; what goes does so in reverse. Its light is on meanwhile.
 
+use platform::drc::DrcIndex;
 use platform::rtas::connector::{Entity, Light};
 
 use super::{Refusal, expect};
 use crate::dlpar::inventory::{Card, Inventory, Needed, Sense};
-use crate::dlpar::request::{CardTask, CardWay, Change, PlaceChoice};
+use crate::dlpar::request::{CardTask, CardWay, Change, PlaceChoice, Request};
 use crate::dlpar::step::Step;
 
 const WHAT: &str = "card in the slot";
@@ -29,7 +30,10 @@ pub(super) fn steps(
         CardTask::Remove => {
             expect(Change::Remove, card.occupied, WHAT, name)?;
             let lit = Step::Light { index: card.index, to: Light::On, back: Light::On };
-            Ok(std::iter::once(lit).chain(goes(card, way)).collect())
+            // A card with a second way is not to be taken out before that is given up too.
+            let second = partner(card, inventory).filter(|other| other.occupied);
+            let second = second.into_iter().flat_map(|other| goes(other, way));
+            Ok(std::iter::once(lit).chain(goes(card, way)).chain(second).collect())
         }
         CardTask::Add | CardTask::Ready if card.occupied => Err(Refusal::Occupied(name.clone())),
         CardTask::Ready => Ok(vec![isolation(card, Change::Remove), power(card, Change::Remove)]),
@@ -39,6 +43,23 @@ pub(super) fn steps(
             Ok(std::iter::once(lit).chain(comes(card, way)).collect())
         }
     }
+}
+
+/// What a card that was added shows only then.
+pub(super) fn then(task: CardTask, which: &PlaceChoice, inventory: &Inventory) -> Option<Request> {
+    let card = inventory.cards.iter().find(|card| which.means_card(card)).filter(|_| task == CardTask::Add)?;
+    Some(Request::Partner { of: card.index })
+}
+
+/// The second way to a card, where there is one that is not in use yet.
+pub(super) fn partner_steps(of: DrcIndex, inventory: &Inventory) -> Vec<Step> {
+    let card = inventory.cards.iter().find(|card| card.index == of);
+    let other = card.and_then(|card| partner(card, inventory)).filter(|other| !other.occupied);
+    other.into_iter().flat_map(|other| comes(other, CardWay::default())).collect()
+}
+
+fn partner<'a>(card: &Card, inventory: &'a Inventory) -> Option<&'a Card> {
+    inventory.cards.iter().find(|other| Some(other.index) == card.partner && other.index != card.index)
 }
 
 /// The cards that are in the slots below a bridge that was just added and that came without having been asked for.

@@ -142,6 +142,7 @@ impl Card {
             display: false,
             driver: self.hotplug.then(|| self.name.clone()),
             devices: self.bound.then(|| self.device_name()).into_iter().collect(),
+            partner: None,
             sense: firmware.sense(self.index),
         }
     }
