@@ -61,6 +61,7 @@ fn machine(directory: &Path, name: &str) -> Machine {
         append: "console=hvc0 panic=-1".into(),
         disk: Some(disk),
         adapters: vec![],
+        pci_card: false,
         sockets: Sockets { qmp: file("qmp"), console: file("console"), channel: file("channel") },
         plugged_cores: vec![],
         plugged_dimms: vec![],
