@@ -52,6 +52,7 @@ pub struct System {
 /// A logical partition.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
+#[allow(clippy::struct_excessive_bools)] // keys of a file: each is set or not
 pub struct Lpar {
     /// As commands and the partition itself name it.
     pub name: String,

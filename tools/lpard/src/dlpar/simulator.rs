@@ -344,7 +344,7 @@ impl Kernel for Simulator {
             }
             Request::Place { kind, .. } => inventory.places = self.places.observed(*kind, &self.firmware),
             Request::Card { .. } | Request::Partner { .. } | Request::Light { .. } => {
-                inventory.cards = self.places.all_cards(&self.firmware)
+                inventory.cards = self.places.all_cards(&self.firmware);
             }
             Request::CardsBelow { above, .. } => inventory.cards = self.places.cards_below(*above, &self.firmware),
             Request::Parameter { .. } => inventory.parameters = self.parameters.clone(),
