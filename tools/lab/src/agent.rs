@@ -198,16 +198,19 @@ impl Agents {
                     known.events.pop_front();
                 }
             }
-            News::Ended { ask, outcome } => {
-                if let Some(asker) = lock(&self.waiting).remove(&ask) {
-                    // The asker may have given up: then nobody wants the answer.
-                    let _ = asker.answer.try_send(outcome);
-                }
-            }
+            News::Ended { ask, outcome } => self.end(ask, outcome),
             News::Progressed { text, .. } => eprintln!("lparlab: {lpar}: {text}"),
             News::Opened { .. } | News::Closed { .. } | News::Heard | News::Inventory(_) => {}
         }
         self.changed.notify_all();
+    }
+
+    /// Gives an outcome to the one who waits for it.
+    pub(crate) fn end(&self, ask: u64, outcome: Outcome) {
+        if let Some(asker) = lock(&self.waiting).remove(&ask) {
+            // The asker may have given up: then nobody wants the answer.
+            let _ = asker.answer.try_send(outcome);
+        }
     }
 
     /// A partition has left a system: what its console knew of it does not count any more.

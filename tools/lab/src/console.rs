@@ -15,7 +15,7 @@ use wire::key::PublicKey;
 use crate::agent::Agents;
 use crate::error::Error;
 use crate::guest::Guests;
-use message::{FromConsole, ToConsole};
+use message::{FromConsole, News, ToConsole};
 use session::Post;
 
 pub mod adversary;
@@ -153,6 +153,8 @@ impl Console {
             FromConsole::Agent { lpar, news } if lock(&self.attached).contains_key(&lpar) => {
                 self.agents.take(&self.post.system, &lpar, news);
             }
+            // An answer is for the one who asked, wherever the partition is by now.
+            FromConsole::Agent { news: News::Ended { ask, outcome }, .. } => self.agents.end(ask, outcome),
             FromConsole::Agent { .. } => {}
             FromConsole::Lost { lpar, cause } => {
                 // A partition that was detached is meant to be lost.
