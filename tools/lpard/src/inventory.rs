@@ -4,9 +4,10 @@ use platform::drc::Connector;
 use platform::memory::{self, Blocks};
 use platform::observation::{Observation, observe};
 use platform::os::OperatingSystem;
-use platform::{cpu, dcaps, slot};
+use platform::{cpu, dcaps, meminfo, slot};
 use sysroot::Sysroot;
 use wire::hex::{Capabilities, DrcIndex};
+use wire::message::Event;
 use wire::message::inventory::{self as told, Health, HealthState, Inventory, Processors, Slot, SlotKind};
 use wire::message::migration::MigrationRecord;
 use wire::phase::Phase;
@@ -47,6 +48,13 @@ pub(crate) fn read(sysroot: &Sysroot, known: &Known) -> Inventory {
         last_migration: known.last_migration.clone(),
         health: health(findings),
     }
+}
+
+/// What the partition has now, for an event: no more is read than it tells.
+pub(crate) fn resized(sysroot: &Sysroot) -> Event {
+    let present = cpu::cores(sysroot).map_or(0, |cores| cores.iter().filter(|core| core.present.is_some()).count());
+    let total_bytes = meminfo::read(sysroot).map_or(0, |meminfo| meminfo.total_bytes);
+    Event::Resized { virtual_processors: u32::try_from(present).unwrap_or(u32::MAX), memory_mib: total_bytes / MIB }
 }
 
 /// Who the partition is, for a greeting.

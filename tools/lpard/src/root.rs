@@ -309,8 +309,12 @@ impl Root {
             Report::Moved(record) => self.handle(Input::Moved(record)),
             Report::Performed(performed) => self.handle(Input::Performed(performed)),
             Report::Answered(answer) => {
-                self.tell_if_resized(&answer);
+                let is_resized = matches!(&answer, Answer::Resize(outcome) if outcome.done > 0);
+                // First: who asked waits for the answer, and nobody for the event.
                 self.handle(Input::Answered(answer));
+                if is_resized {
+                    self.tell_size();
+                }
             }
         }
     }

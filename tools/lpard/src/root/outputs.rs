@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use nix::unistd::{geteuid, getpid};
 use platform::console_string::{self, ConsoleString};
+use wire::message::Answer;
 use wire::message::answer::Failure;
 use wire::message::dlpar::Resize;
 use wire::message::migration::{MigrationRecord, NewIdentity};
-use wire::message::{Answer, Event};
 
 use super::{Root, answers, consoles, current_machine};
 use crate::accounts;
@@ -108,15 +108,8 @@ impl Root {
     }
 
     /// Consoles want to know what the partition has, whoever changed it.
-    pub(super) fn tell_if_resized(&mut self, answer: &Answer) {
-        if !matches!(answer, Answer::Resize(outcome) if outcome.done > 0) {
-            return;
-        }
-        let now = inventory::read(&self.sysroot, &self.known());
-        self.network.tell_surely(FromRoot::Happened(Event::Resized {
-            virtual_processors: now.processors.virtual_processors,
-            memory_mib: now.memory.total_mib,
-        }));
+    pub(super) fn tell_size(&mut self) {
+        self.network.tell_surely(FromRoot::Happened(inventory::resized(&self.sysroot)));
     }
 
     /// Trusted consoles, the configuration or the machine have changed.
