@@ -185,6 +185,19 @@ fn a_fault_at_every_operation_is_undone_or_told() {
     }
 }
 
+/// Every pair of faults of a bridge's removal: the second one strikes while the first is undone.
+#[test]
+fn a_fault_while_a_fault_is_undone_is_told_as_it_is() {
+    let request = place(Change::Remove, PlaceKind::Bridge, 0);
+    let before = Simulator::new(SHAPE);
+    for (first, second) in (0..12).flat_map(|first| (first + 1..12).map(move |second| (first, second))) {
+        let mut simulator = before.clone();
+        simulator.break_at(Faults::at([first, second]));
+        let outcome = run(&mut simulator, &request, Terms::default(), &mut Nowhere).unwrap();
+        assert!(simulator.same_state(&replayed(&before, &outcome.done)), "faults {first} and {second}: {outcome}");
+    }
+}
+
 #[test]
 fn a_deadline_stops_between_steps_and_takes_back_what_was_done() {
     let mut simulator = Simulator::new(SHAPE);
