@@ -22,6 +22,9 @@ const DROP_INS: &str = "etc/lparkit/lpard.toml.d";
 /// A deadline of zero would be no chance; one of more than a day, no deadline.
 const DEADLINE_S: RangeInclusive<u64> = 1..=86_400;
 
+/// Each has about 2 KiB in memory, and `lpar events` gets all of them at once.
+const EVENTS_MOST: usize = 1024;
+
 /// All settings, with what holds where nothing is set.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -197,6 +200,9 @@ impl Config {
                 self.hooks.deadline_s
             ));
         }
+        if self.events.keep > EVENTS_MOST {
+            return Err(format!("events.keep is {}; at most {EVENTS_MOST} are possible", self.events.keep));
+        }
         if self.network.user.is_empty() {
             return Err("network.user is empty; name the user that the part with the network becomes".into());
         }
@@ -233,6 +239,14 @@ mod tests {
     fn layered(files: &[(&str, &str)]) -> Result<Config, String> {
         let files: Vec<_> = files.iter().map(|(path, text)| (PathBuf::from(path), (*text).to_owned())).collect();
         Config::layered(&files).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_example_is_what_holds_where_nothing_is_set() {
+        let example = include_str!("../lpard.toml.example");
+        assert_eq!(toml::from_str::<Config>(example).unwrap(), Config::default());
+        let tables = ["console", "network", "hooks", "control", "events"].map(|table| format!("[{table}]\n"));
+        assert!(tables.iter().all(|table| example.contains(table)));
     }
 
     #[test]

@@ -114,6 +114,12 @@ impl Firmware {
         Self { source: source(root, sysroot), kept: VecDeque::new(), keep }
     }
 
+    /// Keeps so many from now on.
+    pub(crate) fn keep(&mut self, keep: usize) {
+        self.keep = keep;
+        self.drop_oldest();
+    }
+
     /// What to wait for.
     pub(crate) fn socket(&self) -> Option<BorrowedFd<'_>> {
         match &self.source {
@@ -144,10 +150,12 @@ impl Firmware {
         for event in &reported {
             self.kept.push_back(event.clone());
         }
-        while self.kept.len() > self.keep {
-            self.kept.pop_front();
-        }
+        self.drop_oldest();
         reported
+    }
+
+    fn drop_oldest(&mut self) {
+        self.kept.drain(..self.kept.len().saturating_sub(self.keep));
     }
 
     /// The last ones, the oldest first.

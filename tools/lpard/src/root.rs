@@ -374,7 +374,9 @@ impl Root {
     fn look_at_firmware(&mut self) {
         for event in self.firmware.look(&self.place, &self.sysroot) {
             self.log.note(&event.entry());
-            self.event_worker.run_hooks(event.occasion(), self.config.hooks.clone());
+            if !self.event_worker.run_hooks(event.occasion(), self.config.hooks.clone()) {
+                self.log.warning("the hooks of this event are not run: too many events wait for theirs");
+            }
             self.network.tell_surely(FromRoot::Happened(Event::Firmware(event.told())));
             self.tell_followers(&event);
         }
@@ -384,6 +386,7 @@ impl Root {
         match Config::read(&self.sysroot) {
             Ok((config, _)) => {
                 self.log = self.log.clone().with_threshold(config.log_level);
+                self.firmware.keep(config.events.keep);
                 self.config = config;
                 self.log.notice("the configuration was read again");
             }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread;
 use std::time::Duration;
 
@@ -30,6 +30,9 @@ const MENDING_PATIENCE: Duration = Duration::from_secs(10 * 60);
 
 const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(30);
 
+/// What waits for the thread: a flood of events whose hooks are slow must not fill the memory.
+const TASKS: usize = 64;
+
 /// What is reported.
 #[derive(Debug)]
 pub(crate) enum Report {
@@ -53,7 +56,7 @@ enum Task {
 /// The thread, from outside.
 #[derive(Debug)]
 pub(crate) struct Worker {
-    tasks: Sender<Task>,
+    tasks: SyncSender<Task>,
     reports: Receiver<Report>,
     wake: Arc<EventFd>,
     stop: Arc<AtomicBool>,
@@ -62,7 +65,7 @@ pub(crate) struct Worker {
 impl Worker {
     /// Starts it.
     pub(crate) fn start(sysroot: Arc<Sysroot>, log: Log) -> std::io::Result<Self> {
-        let (tasks, todo) = channel();
+        let (tasks, todo) = sync_channel(TASKS);
         let (done, reports) = channel();
         let wake = Arc::new(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?);
         let stop = Arc::new(AtomicBool::new(false));
@@ -71,20 +74,21 @@ impl Worker {
         Ok(Self { tasks, reports, wake, stop })
     }
 
-    /// Gives it a job.
+    /// Gives it a job; there is never more than one.
     pub(crate) fn begin(&self, job: Job, settings: HookSettings) {
         self.stop.store(false, Ordering::Relaxed);
-        self.give(Task::Job(Box::new(job), settings));
+        let _ = self.give(Task::Job(Box::new(job), settings));
     }
 
-    /// Gives it hooks to run, of which nothing is reported.
-    pub(crate) fn run_hooks(&self, occasion: Occasion, settings: HookSettings) {
-        self.give(Task::Hooks(Box::new(occasion), settings));
+    /// Gives it hooks to run, of which nothing is reported. Says whether it will: so many may wait and not more.
+    #[must_use]
+    pub(crate) fn run_hooks(&self, occasion: Occasion, settings: HookSettings) -> bool {
+        self.give(Task::Hooks(Box::new(occasion), settings))
     }
 
     /// The thread ends only when this end is gone.
-    fn give(&self, task: Task) {
-        let _ = self.tasks.send(task);
+    fn give(&self, task: Task) -> bool {
+        self.tasks.try_send(task).is_ok()
     }
 
     /// What it does shall stop as soon as it can.

@@ -5,8 +5,8 @@ use std::io::{self, BufRead, Write};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// The longest message that is taken. The largest answer, all slots of a large partition, is some 100 KiB.
-const MESSAGE_LIMIT_BYTES: usize = 1 << 20;
+/// The longest message that is taken; the agent sends no longer one. Most of all have the events that it keeps.
+const MESSAGE_LIMIT_BYTES: usize = 4 << 20;
 
 /// What went wrong between the two ends.
 #[derive(Debug, thiserror::Error)]

@@ -14,8 +14,8 @@ use crate::exit::Exit;
 use crate::report::Report;
 use crate::text::{Cell, Row, Sheet, Style};
 
-/// Beyond the deadline that the agent keeps: for it to stop the hooks and to answer.
-const GRACE: Duration = Duration::from_secs(10);
+/// Beyond the deadline that the agent keeps: after a veto it takes back what the hooks did, before it answers.
+const GRACE: Duration = Duration::from_secs(11 * 60);
 
 #[derive(Debug, Serialize)]
 struct ReadinessReport {

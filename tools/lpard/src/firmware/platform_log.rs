@@ -2,7 +2,7 @@
 
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::os::fd::{AsFd as _, BorrowedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use platform::rtas::dump::parse;
@@ -18,12 +18,13 @@ const PATH: &str = "var/log/platform";
 const PIECE_BYTES: u64 = 1 << 20;
 
 /// The line that ends an event.
-const END: &str = "RTAS event end";
+const END: &[u8] = b"RTAS event end";
 
-/// The file, and how far it was read.
+/// The log, from where it ended when it was opened.
 #[derive(Debug)]
 pub(super) struct PlatformLog {
     changes: Inotify,
+    path: PathBuf,
     /// Bytes that were read, in whole events.
     read_bytes: u64,
 }
@@ -32,11 +33,18 @@ impl PlatformLog {
     /// From its present end on.
     pub(super) fn follow(root: &Path, sysroot: &Sysroot) -> Option<Self> {
         let changes = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).ok()?;
-        // The directory: the file may be rotated away and made again.
-        let interest = AddWatchFlags::IN_MODIFY | AddWatchFlags::IN_CREATE | AddWatchFlags::IN_MOVED_TO;
-        changes.add_watch(&root.join(DIRECTORY), interest).ok()?;
+        // The file may be rotated away and made again. What is written to other logs wakes nobody.
+        let made = AddWatchFlags::IN_CREATE | AddWatchFlags::IN_MOVED_TO;
+        changes.add_watch(&root.join(DIRECTORY), made).ok()?;
         let read_bytes = sysroot.stat(PATH).ok().flatten().map_or(0, |stat| stat.size_bytes);
-        Some(Self { changes, read_bytes })
+        let log = Self { changes, path: root.join(PATH), read_bytes };
+        log.watch_file();
+        Some(log)
+    }
+
+    /// Watches the file that has the name now, if there is one. To do that again changes nothing.
+    fn watch_file(&self) {
+        let _ = self.changes.add_watch(&self.path, AddWatchFlags::IN_MODIFY);
     }
 
     pub(super) fn socket(&self) -> BorrowedFd<'_> {
@@ -45,26 +53,40 @@ impl PlatformLog {
 
     /// The events that were written since the last call.
     pub(super) fn read(&mut self, sysroot: &Sysroot) -> Vec<Reported> {
-        // Which file of the directory it was does not matter: the length tells.
+        // Which change it was does not matter: the length tells.
         let _ = self.changes.read_events();
-        let Ok(new) = self.new_text(sysroot) else { return Vec::new() };
-        // rtas_errd writes an event at once; half of one is left for the next time all the same.
-        let whole = new.rfind(END).map_or(0, |at| new[at..].find('\n').map_or(0, |end| at + end + 1));
-        self.read_bytes += whole as u64;
-        parse(&new[..whole])
-            .into_iter()
-            .filter_map(|dumped| Some(Reported::new(dumped.number, decode(&dumped.bytes).ok()?)))
-            .collect()
+        self.watch_file();
+        let mut reported = Vec::new();
+        while let Ok(Some(text)) = self.next_piece(sysroot) {
+            let dumped = parse(&text).into_iter();
+            reported.extend(dumped.filter_map(|event| Some(Reported::new(event.number, decode(&event.bytes).ok()?))));
+        }
+        reported
     }
 
-    fn new_text(&mut self, sysroot: &Sysroot) -> io::Result<String> {
+    /// Whole events, as many as are read at once; none when there is not even one. rtas_errd writes an event at once; half of
+    /// one is left for the next time all the same.
+    fn next_piece(&mut self, sysroot: &Sysroot) -> io::Result<Option<String>> {
         let mut file = sysroot.open_stream(PATH).map_err(io::Error::other)?;
         if file.metadata()?.len() < self.read_bytes {
             self.read_bytes = 0; // another file of that name
         }
         file.seek(SeekFrom::Start(self.read_bytes))?;
-        let mut text = String::new();
-        file.take(PIECE_BYTES).read_to_string(&mut text)?;
-        Ok(text)
+        let mut piece = Vec::new();
+        file.take(PIECE_BYTES).read_to_end(&mut piece)?;
+        let whole = match end_of_events(&piece) {
+            // So much without an event is none that is not whole yet.
+            0 if piece.len() as u64 == PIECE_BYTES => piece.len(),
+            whole => whole,
+        };
+        self.read_bytes += whole as u64;
+        Ok((whole > 0).then(|| String::from_utf8_lossy(&piece[..whole]).into_owned()))
     }
+}
+
+/// Where the line ends that ends the last event; 0 when there is none.
+fn end_of_events(piece: &[u8]) -> usize {
+    let last = piece.windows(END.len()).rposition(|window| window == END);
+    let line_end = last.and_then(|at| piece[at..].iter().position(|byte| *byte == b'\n').map(|end| at + end + 1));
+    line_end.unwrap_or(0)
 }

@@ -94,6 +94,10 @@ fn where_rtas_errd_runs_nothing_is_taken_from_it() {
     assert_eq!(machine.look(&mut firmware), [(Some(22), "epow")]);
     machine.write("var/log/platform", dumped(23, &epow(3, 2)));
     assert_eq!(machine.look(&mut firmware), [(Some(23), "epow")], "after a rotation");
+    let no_text =
+        [dumped(23, &epow(3, 2)).as_bytes(), &vec![0xff; 3 << 20], dumped(24, &epow(3, 2)).as_bytes()].concat();
+    machine.write("var/log/platform", no_text);
+    assert_eq!(machine.look(&mut firmware), [(Some(24), "epow")], "what is no text is passed over");
 }
 
 #[test]

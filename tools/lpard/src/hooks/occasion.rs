@@ -41,6 +41,22 @@ pub(crate) enum Fact {
 }
 
 impl Fact {
+    /// All of them.
+    #[cfg(test)]
+    pub(crate) const ALL: [Self; 11] = [
+        Self::Migration,
+        Self::From,
+        Self::To,
+        Self::Reason,
+        Self::SuspendedMs,
+        Self::Resource,
+        Self::Action,
+        Self::Request,
+        Self::Outcome,
+        Self::Kind,
+        Self::Text,
+    ];
+
     /// The member of the JSON; in capitals and with `LPARKIT_` before it the variable.
     fn name(self) -> &'static str {
         match self {

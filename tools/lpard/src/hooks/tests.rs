@@ -162,3 +162,18 @@ fn a_real_program_that_hangs_or_talks_too_much_is_cut_short() {
     assert_eq!(reads.outcome.result, HookResult::Killed(9));
     assert_eq!(reads.said, "x\n{\"hooks\":1,\"point\":\"post\",\"reason\":\"x\"}\n");
 }
+
+/// What is promised is written once, and nothing of it is missing.
+#[test]
+fn the_contract_has_every_point_and_every_fact_and_each_point_has_its_directory() {
+    let (contract, tmpfiles) = (include_str!("../../HOOKS.md"), include_str!("../../systemd/lpard.tmpfiles"));
+    for point in Point::ALL {
+        let is_drmgrs = matches!(point, Point::BeforeSuspend | Point::AfterSuspend);
+        assert_eq!(contract.contains(&format!("| `{}` | ", point.name())), !is_drmgrs, "{}", point.name());
+        assert_eq!(tmpfiles.contains(&format!("/hooks.d/{} ", point.name())), !is_drmgrs, "{}", point.name());
+    }
+    let told = Fact::ALL.iter().fold(Occasion::new(Point::Post), |occasion, fact| occasion.with(*fact, "x"));
+    for name in told.environment(found::Convention::Ours).keys() {
+        assert!(contract.contains(&format!("`{name}")), "{name}");
+    }
+}

@@ -109,7 +109,7 @@ impl Caller {
 
     /// What to wait for.
     pub(super) fn sockets(&self) -> Vec<PollFd<'_>> {
-        let asked = self.asked.iter().map(|asked| PollFd::new(asked.as_fd(), PollFlags::POLLIN));
+        let asked = self.asked.iter().filter_map(Asked::socket).map(|socket| PollFd::new(socket, PollFlags::POLLIN));
         // Without a session nobody's heartbeats are of interest: a flood of them wakes nobody.
         let beats = self.link.iter().map(|_| PollFd::new(self.beats.as_fd(), PollFlags::POLLIN));
         self.link.iter().map(Link::socket).chain(beats).chain(asked).collect()
@@ -129,8 +129,9 @@ impl Caller {
             self.hear_console(now, heard);
         }
         self.hear_beats(now);
-        let Some(asked) = &self.asked else { return };
-        if let Some(address) = asked.answer(&self.trust(), &self.log) {
+        let trust = self.trust();
+        let Some(asked) = &mut self.asked else { return };
+        if let Some(address) = asked.answer(&trust, &self.log) {
             self.asked = None;
             self.agenda.prefer(now, [address]);
         } else if now >= asked.until() {
@@ -244,7 +245,7 @@ impl Caller {
         let Some(link) = &mut self.link else { return };
         let from = link.address().ip;
         let mut heard = false;
-        while let Some(datagram) = self.beats.receive(from) {
+        for datagram in self.beats.receive(from) {
             heard |= link.is_beat(&datagram);
         }
         if heard {

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddrV6, UdpSocket};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::time::Duration;
 
 use nix::net::if_::if_nametoindex;
@@ -16,6 +16,9 @@ use crate::random;
 /// A console on the same link answers in milliseconds; under emulation, in hundreds of them.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// Datagrams that are looked at for one question: who floods the link fills neither the log nor our time.
+const ANSWERS: u32 = 32;
+
 /// A question that was asked, and where the answers come.
 #[derive(Debug)]
 pub(super) struct Asked {
@@ -23,6 +26,8 @@ pub(super) struct Asked {
     socket: UdpSocket,
     interface: String,
     until: Duration,
+    /// Datagrams that are still looked at.
+    patience: u32,
 }
 
 impl Asked {
@@ -35,7 +40,7 @@ impl Asked {
         let socket = UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0))?;
         socket.set_nonblocking(true)?;
         socket.send_to(&question.datagram(), SocketAddrV6::new(GROUP, PORT, 0, index))?;
-        Ok(Self { question, socket, interface: interface.to_owned(), until: now + PATIENCE })
+        Ok(Self { question, socket, interface: interface.to_owned(), until: now + PATIENCE, patience: ANSWERS })
     }
 
     /// Until when answers are waited for.
@@ -43,11 +48,18 @@ impl Asked {
         self.until
     }
 
+    /// What to wait for; nothing when enough was heard that is no answer.
+    pub(super) fn socket(&self) -> Option<BorrowedFd<'_>> {
+        (self.patience > 0).then(|| self.socket.as_fd())
+    }
+
     /// A console that answered and is believed.
-    pub(super) fn answer(&self, trust: &Trust, log: &Log) -> Option<ConsoleAddress> {
+    pub(super) fn answer(&mut self, trust: &Trust, log: &Log) -> Option<ConsoleAddress> {
         // One more byte than an answer has, so that a longer datagram is seen to be longer.
         let mut datagram = [0; ANSWER_BYTES + 1];
-        while let Ok(length) = self.socket.recv(&mut datagram) {
+        while self.patience > 0 {
+            let Ok(length) = self.socket.recv(&mut datagram) else { break };
+            self.patience -= 1;
             match self.question.accept(&datagram[..length], trust) {
                 Ok(found) => {
                     let interface = is_link_local(found.address).then(|| self.interface.clone());
@@ -63,10 +75,4 @@ impl Asked {
 /// Whether an address means something only together with an interface.
 pub(super) fn is_link_local(address: IpAddr) -> bool {
     matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local())
-}
-
-impl AsFd for Asked {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
-    }
 }

@@ -11,6 +11,9 @@ use wire::heartbeat::DATAGRAM_BYTES;
 
 use crate::config::PORT;
 
+/// A flood of datagrams keeps nothing else waiting.
+const DATAGRAMS_AT_ONCE: usize = 64;
+
 /// The socket.
 #[derive(Debug)]
 pub(super) struct HeartbeatSocket {
@@ -36,17 +39,18 @@ impl HeartbeatSocket {
         let _ = self.socket.send_to(datagram, to);
     }
 
-    /// The next datagram that came from that host. Who can send from its address is not believed for it: the datagram
-    /// has to open.
-    pub(super) fn receive(&self, from: IpAddr) -> Option<Vec<u8>> {
+    /// The datagrams that came from that host. Who can send from its address is not believed for it: they have to open.
+    pub(super) fn receive(&self, from: IpAddr) -> Vec<Vec<u8>> {
+        let mut received = Vec::new();
         // One more byte than a heartbeat has, so that a longer datagram is seen to be longer.
         let mut datagram = [0; DATAGRAM_BYTES + 1];
-        while let Ok((length, sender)) = self.socket.recv_from(&mut datagram) {
+        for _ in 0..DATAGRAMS_AT_ONCE {
+            let Ok((length, sender)) = self.socket.recv_from(&mut datagram) else { break };
             if sender.ip().to_canonical() == from {
-                return Some(datagram[..length].to_vec());
+                received.push(datagram[..length].to_vec());
             }
         }
-        None
+        received
     }
 }
 

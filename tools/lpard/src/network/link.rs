@@ -21,6 +21,9 @@ use crate::config::ConsoleAddress;
 /// What is read at once.
 const PIECE_BYTES: usize = 16 << 10;
 
+/// Then what came is seen to first: a console that sends without end neither fills the memory nor keeps all else waiting.
+const PIECES_AT_ONCE: usize = 64;
+
 /// Why a connection is over.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum LinkError {
@@ -132,7 +135,7 @@ impl Link {
 
     fn read(&mut self, heard: &mut Heard) -> Result<(), LinkError> {
         let mut piece = [0; PIECE_BYTES];
-        loop {
+        for _ in 0..PIECES_AT_ONCE {
             let length = match self.stream.read(&mut piece) {
                 Ok(0) => return Err(LinkError::Closed),
                 Ok(length) => length,
@@ -146,6 +149,7 @@ impl Link {
             }
             self.look_for_peer(heard)?;
         }
+        Ok(())
     }
 
     fn look_for_peer(&mut self, heard: &mut Heard) -> Result<(), LinkError> {

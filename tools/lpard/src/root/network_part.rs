@@ -6,13 +6,16 @@ use std::path::Path;
 use std::time::Duration;
 
 use wire::backoff::Backoff;
+use wire::message::Answer;
+use wire::message::answer::Failure;
+use wire::phase::{Permit, Phase};
 
 use crate::log::{Chain, Log};
-use crate::parts::message::{Beginning, Confinement, FromNetwork, FromRoot, Session};
+use crate::parts::channel::ChannelError;
+use crate::parts::message::{Beginning, Confinement, FromNetwork, FromRoot, Session, Ticket};
 use crate::parts::permission::{Circumstances, Judgement, Stage, judge};
 use crate::parts::start::Started;
 use crate::random;
-use wire::phase::{Permit, Phase};
 
 /// Events that wait for a network part; the session keeps as many.
 const PENDING: usize = 256;
@@ -34,6 +37,8 @@ struct Running {
     stage: Stage,
     confinement: Option<Confinement>,
     session: Option<Session>,
+    /// Why something could not be sent to it. It is ended for it at the next look.
+    unsent: Option<ChannelError>,
 }
 
 /// What was heard.
@@ -45,6 +50,14 @@ pub(super) enum Heard {
     NotNow(FromNetwork, Permit),
     /// It has ended.
     Lost,
+}
+
+impl Running {
+    fn tell(&mut self, message: &FromRoot) {
+        if let Err(error) = self.started.channel.send(message) {
+            self.unsent = Some(error);
+        }
+    }
 }
 
 impl NetworkPart {
@@ -76,8 +89,8 @@ impl NetworkPart {
         match start(root, beginning) {
             Ok(started) => {
                 self.start_at = None;
-                let (confinement, session) = (None, None);
-                self.running = Some(Running { started, stage: Stage::Starting, confinement, session });
+                let (confinement, session, unsent) = (None, None, None);
+                self.running = Some(Running { started, stage: Stage::Starting, confinement, session, unsent });
             }
             Err(error) => {
                 log.error(format_args!("start the network part: {error}"));
@@ -96,7 +109,9 @@ impl NetworkPart {
     /// The next thing that it says.
     pub(super) fn hear(&mut self, now: Duration, phase: Phase, first_use: bool, log: &Log) -> Option<Heard> {
         let running = self.running.as_mut()?;
-        let received = running.started.channel.flush().and_then(|()| running.started.channel.receive());
+        let unsent = running.unsent.take().map_or(Ok(()), Err);
+        let received =
+            unsent.and_then(|()| running.started.channel.flush()).and_then(|()| running.started.channel.receive());
         let message = match received {
             Ok(Some(message)) => message,
             Ok(None) => return None,
@@ -122,8 +137,7 @@ impl NetworkPart {
                 running.stage = Stage::Serving;
                 running.confinement = Some(*confinement);
                 for message in self.pending.drain(..) {
-                    // What cannot be sent ends the part at the next look.
-                    let _ = running.started.channel.send(&message);
+                    running.tell(&message);
                 }
             }
             FromNetwork::Connected(session) => {
@@ -158,10 +172,27 @@ impl NetworkPart {
 
     /// Tells it something that only matters to it.
     pub(super) fn tell(&mut self, message: &FromRoot) {
-        if let Some(running) = self.running.as_mut().filter(|running| running.stage == Stage::Serving) {
-            // What cannot be sent ends the part at the next look.
-            let _ = running.started.channel.send(message);
+        if let Some(running) = self.serving() {
+            running.tell(message);
         }
+    }
+
+    /// Answers a request. An answer that is too long for a message becomes one that says so.
+    pub(super) fn answer(&mut self, ticket: Ticket, answer: Answer) {
+        let Some(running) = self.serving() else { return };
+        let sent = running.started.channel.send(&FromRoot::Finished { ticket, answer: Box::new(answer) });
+        match sent {
+            Err(ChannelError::CannotSend(bytes)) => {
+                let text = format!("the answer has {bytes} bytes, more than a session takes; ask the partition itself");
+                let answer = Box::new(Answer::Failed(Failure { text, errno: None, firmware: None }));
+                running.tell(&FromRoot::Finished { ticket, answer });
+            }
+            sent => running.unsent = sent.err(),
+        }
+    }
+
+    fn serving(&mut self) -> Option<&mut Running> {
+        self.running.as_mut().filter(|running| running.stage == Stage::Serving)
     }
 
     /// Tells it something that consoles must hear, sooner or later.

@@ -70,7 +70,7 @@ impl Root {
 
     pub(super) fn answer(&mut self, origin: Origin, answer: Answer) {
         match origin {
-            Origin::Console(ticket) => self.network.tell(&FromRoot::Finished { ticket, answer: Box::new(answer) }),
+            Origin::Console(ticket) => self.network.answer(ticket, answer),
             Origin::Control(id) => self.control.answer(id, &answers::answer(answer), false),
         }
     }
@@ -164,6 +164,11 @@ impl Root {
         let user = user.ok_or_else(|| {
             format!("there is no user '{name}' (network.user); make it with systemd-sysusers, or name another one")
         })?;
+        if user.uid == 0 {
+            return Err(format!(
+                "'{name}' (network.user) is root, whom the part with the network must not be; name another one"
+            ));
+        }
         Ok(Some(UserNumbers { uid: user.uid, gid: user.gid }))
     }
 }
