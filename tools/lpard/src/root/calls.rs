@@ -38,12 +38,17 @@ impl Root {
             Call::TrustList => self.trust_list().map_err(|error| refused(&error)),
             Call::TrustAdd(console) => {
                 let added = trust::add(&self.sysroot, &console, &self.log);
-                self.log.notice(format_args!("{} is trusted: {}", console.name, console.because));
+                if added.is_ok() {
+                    self.log.notice(format_args!("{} is trusted: {}", console.name, console.because));
+                }
                 self.consoles_changed();
                 added.map(|added| json!({ "added": added })).map_err(|error| refused(&error))
             }
             Call::TrustRemove(name) => {
                 let removed = trust::remove(&self.sysroot, &name, &self.log);
+                if let Ok(console) = &removed {
+                    self.log.notice(format_args!("{} is not trusted any more: an administrator said so", console.name));
+                }
                 self.consoles_changed();
                 removed.map(|console| json!({ "removed": answers::console(&console) })).map_err(|error| refused(&error))
             }
