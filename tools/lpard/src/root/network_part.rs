@@ -223,3 +223,59 @@ fn start(root: &Path, beginning: impl FnOnce(&Started) -> Result<Beginning, Stri
     started.channel.send(&begin).map_err(|error| Chain(&error).to_string())?;
     Ok(started)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+
+    use super::*;
+    use crate::parts::channel::{Channel, pair};
+
+    /// One that serves, and the other end of its channel.
+    fn serving() -> (NetworkPart, Channel<FromNetwork, FromRoot>) {
+        let (channel, theirs) = pair().unwrap();
+        let started = Started { channel, child: None };
+        let running = Running { started, stage: Stage::Serving, confinement: None, session: None, unsent: None };
+        (NetworkPart { running: Some(running), ..NetworkPart::default() }, Channel::new(theirs))
+    }
+
+    fn hear(part: &mut NetworkPart) -> Option<Heard> {
+        part.hear(Duration::ZERO, Phase::Ready, false, &Log::to_stderr())
+    }
+
+    fn long_text() -> String {
+        "x".repeat(2 << 20)
+    }
+
+    #[test]
+    fn an_answer_that_is_too_long_becomes_one_that_says_so() {
+        let (mut part, mut theirs) = serving();
+        let answer = Answer::Failed(Failure { text: long_text(), errno: None, firmware: None });
+        part.answer(Ticket(7), answer);
+        let Some(FromRoot::Finished { ticket, answer }) = theirs.receive().unwrap() else { panic!() };
+        let Answer::Failed(failure) = *answer else { panic!("{answer:?}") };
+        assert!(ticket == Ticket(7) && failure.text.starts_with("the answer has 2097"), "{}", failure.text);
+        assert!(hear(&mut part).is_none(), "and all goes on");
+    }
+
+    #[test]
+    fn one_that_does_not_read_is_ended_and_started_again() {
+        let (mut part, _theirs) = serving();
+        while part.running.as_ref().unwrap().unsent.is_none() {
+            part.tell(&FromRoot::End);
+        }
+        assert!(matches!(hear(&mut part), Some(Heard::Lost)));
+        assert!(part.running.is_none() && part.deadline().is_some());
+    }
+
+    #[test]
+    fn what_consoles_must_hear_waits_for_one_that_serves_and_does_not_grow_without_end() {
+        let mut part = NetworkPart::default();
+        for _ in 0..2 * PENDING {
+            part.tell_surely(FromRoot::Settled { hooks: Vec::new() });
+        }
+        assert_eq!(part.pending.len(), PENDING);
+        part.tell(&FromRoot::End);
+        assert_eq!(part.pending.len(), PENDING, "what matters only to one that is there is dropped");
+    }
+}
