@@ -35,6 +35,7 @@ pub(crate) enum Told {
 enum Order {
     Ask(Box<Request>),
     Deaf,
+    Hear,
     Stop,
 }
 
@@ -50,14 +51,10 @@ pub(crate) struct TestConsole {
 impl TestConsole {
     /// One that believes everybody; `seed` makes its key.
     pub(crate) fn start(seed: u8) -> Self {
-        Self::start_on(seed, TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).unwrap())
-    }
-
-    pub(crate) fn start_on(seed: u8, listener: TcpListener) -> Self {
         let key = PrivateKey::from_seed(&[seed; 32]).unwrap();
         let public = key.public();
+        let (listener, udp) = sockets();
         let port = listener.local_addr().unwrap().port();
-        let udp = UdpSocket::bind((Ipv6Addr::LOCALHOST, port)).unwrap();
         let (orders, todo) = channel();
         let (tell, told) = channel();
         let thread = std::thread::spawn(move || Inside::new(key, listener, udp, tell).serve(&todo));
@@ -127,6 +124,21 @@ impl TestConsole {
     pub(crate) fn go_deaf(&self) {
         self.orders.send(Order::Deaf).unwrap();
     }
+
+    /// It is back, and remembers nothing of the connection that it had.
+    pub(crate) fn hear_again(&self) {
+        self.orders.send(Order::Hear).unwrap();
+    }
+}
+
+/// One port for both: a free one for TCP may be taken for UDP.
+fn sockets() -> (TcpListener, UdpSocket) {
+    loop {
+        let listener = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).unwrap();
+        if let Ok(udp) = UdpSocket::bind(listener.local_addr().unwrap()) {
+            return (listener, udp);
+        }
+    }
 }
 
 impl Drop for TestConsole {
@@ -177,6 +189,12 @@ impl Inside {
                     self.perform(outputs);
                 }
                 Ok(Order::Deaf) => self.deaf = true,
+                Ok(Order::Hear) => {
+                    self.deaf = false;
+                    if self.line.take().is_some() {
+                        self.input(Input::Disconnected);
+                    }
+                }
                 Ok(Order::Stop) => return,
                 Err(_) => {}
             }
