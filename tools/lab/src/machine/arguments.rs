@@ -10,7 +10,7 @@ use super::{
 };
 
 /// The first device number makes it the card of slot C8: QEMU counts slots by device and function.
-const PCI_CARD: &str = "virtio-net-pci,id=card0,bus=pci.0,addr=1";
+const PCI_CARD: &str = "virtio-net-pci,id=card0,bus=pci.0,addr=1,romfile=";
 
 /// The arguments of qemu-system-ppc64 for a machine that [`Machine::check`] accepts.
 pub fn arguments(machine: &Machine) -> Vec<OsString> {

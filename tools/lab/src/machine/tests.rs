@@ -70,7 +70,7 @@ const FULL: &str = "\
 -device spapr-vlan,id=lan0,netdev=net0,mac=02:4c:50:01:00:01,reg=0x30000004
 -netdev tap,id=net1,ifname=t0p1l,script=no,downscript=no
 -device spapr-vlan,id=lan1,netdev=net1,mac=02:4c:50:02:00:01,reg=0x30001005
--device virtio-net-pci,id=card0,bus=pci.0,addr=1
+-device virtio-net-pci,id=card0,bus=pci.0,addr=1,romfile=
 -qmp unix:/run/q,server=on,wait=off
 -incoming unix:/run/in,coming
 ";
