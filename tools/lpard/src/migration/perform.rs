@@ -8,10 +8,11 @@ use sysroot::{Guard, Sysroot};
 use wire::message::inventory::Machine;
 use wire::message::migration::{Finding, HookOutcome, MigrationRecord};
 
+use super::announce::{self, Advertisement};
 use super::journal::{self, Left, Line};
 use super::mend::Mending;
 use super::readiness::{Facts, MIGRATION};
-use super::{Journey, Stage, Step, announce};
+use super::{Journey, Stage, Step};
 use crate::dlpar::lock;
 use crate::hooks::{Fact, Occasion, Point, Ran, Runner};
 use crate::identity;
@@ -153,7 +154,7 @@ impl Performer<'_> {
             Step::ForgetConsole => self.forget_console(journey),
             Step::Suspend => self.suspend(journey),
             Step::Announce => {
-                self.announce();
+                self.announce(&self.advertisements());
                 Ok(())
             }
         };
@@ -225,11 +226,15 @@ impl Performer<'_> {
     /// The calling thread does nothing else while the kernel has it, and nobody waits for this thread.
     fn suspend(&mut self, journey: &Journey) -> Result<(), Failure> {
         let stream = journey.stream.ok_or_else(|| Failure { text: "no stream was given".into(), errno: None })?;
+        // What can be made ready is: behind the write every moment is one in which nobody finds the partition.
+        let advertisements = self.advertisements();
         let before = self.sysroot().since_boot().unwrap_or_default();
         self.sysroot()
             .write_attribute(MIGRATION, format!("{stream}\n").as_bytes())
             .map_err(|error| Failure::of(&error))?;
         let after = self.sysroot().since_boot().unwrap_or(before);
+        // Before anything waits for a disk, which may be on its way too.
+        self.announce(&advertisements);
         let shown = current_machine(self.sysroot());
         let unknown = || Machine { type_model: String::new(), serial: String::new() };
         let from = journey.from.clone().or_else(|| shown.clone()).unwrap_or_else(unknown);
@@ -241,22 +246,25 @@ impl Performer<'_> {
             from,
             suspended_ms: u64::try_from(after.saturating_sub(before).as_millis()).unwrap_or(u64::MAX),
         }));
-        // Before anything waits for a disk, which may be on its way too.
-        self.announce();
         Ok(())
     }
 
-    /// Neighbours that were not told learn it from the first packet; so a failure is only noted.
-    fn announce(&self) {
+    /// What the neighbours are to be told. A recorded machine has none.
+    fn advertisements(&self) -> Vec<Advertisement> {
         if !self.sysroot().is_live() {
-            return; // a recorded machine has no neighbours
+            return Vec::new();
         }
         let adapters = platform::adapter::read(self.sysroot()).unwrap_or_else(|error| {
             self.log().warning(format_args!("tell the neighbours: {}", Chain(&error)));
             Vec::new()
         });
-        for advertisement in announce::advertisements(&adapters) {
-            if let Err(error) = announce::send(&advertisement) {
+        announce::advertisements(&adapters)
+    }
+
+    /// Neighbours that were not told learn it from the first packet; so a failure is only noted.
+    fn announce(&self, advertisements: &[Advertisement]) {
+        for advertisement in advertisements {
+            if let Err(error) = announce::send(advertisement) {
                 self.log().warning(format_args!("tell the neighbours on {}: {error}", advertisement.interface));
             }
         }
