@@ -112,7 +112,8 @@ fn a_veto_says_which_hook_and_why() {
 fn facts_are_told_twice_under_the_same_names() {
     let occasion = Occasion::new(Point::Post).with(Fact::To, "9009-42A*7812345").with(Fact::SuspendedMs, 1067);
     let environment = occasion.environment(found::Convention::Ours);
-    let shown: Vec<String> = environment.iter().map(|(name, value)| format!("{name}={}", value.display())).collect();
+    let shown: Vec<String> =
+        environment.iter().map(|(name, value)| format!("{name}={}", value.to_string_lossy())).collect();
     assert_eq!(
         shown,
         [
@@ -133,7 +134,8 @@ fn facts_are_told_twice_under_the_same_names() {
 fn drmgrs_hooks_get_exactly_drmgrs_environment() {
     let occasion = Occasion::new(Point::Check).with(Fact::To, "x");
     let environment = occasion.environment(found::Convention::Drmgr("check"));
-    let shown: Vec<String> = environment.iter().map(|(name, value)| format!("{name}={}", value.display())).collect();
+    let shown: Vec<String> =
+        environment.iter().map(|(name, value)| format!("{name}={}", value.to_string_lossy())).collect();
     assert_eq!(shown, ["ACTION=migrate", "DRC_COUNT=0", "DRC_TYPE=pmig", "PHASE=check"]);
     assert_eq!(occasion.input(found::Convention::Drmgr("check")), b"");
 }
