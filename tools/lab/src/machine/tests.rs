@@ -48,11 +48,12 @@ const FULL: &str = "\
 -nodefaults
 -display none
 -sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny
--machine pseries,x-vof=on,cap-cfpc=broken,cap-sbbc=broken,cap-ibs=broken,cap-ccf-assist=off,host-model=IBM-8286-41A,host-serial=2166666
+-machine pseries,x-vof=on,cap-cfpc=broken,cap-sbbc=broken,cap-ibs=broken,cap-ccf-assist=off,host-model=IBM-8286-41A,host-serial=2166666,memory-backend=ram
 -accel tcg
 -cpu POWER9
 -smp cpus=2,maxcpus=4,cores=4,threads=1
 -m size=1024M,slots=8,maxmem=4096M
+-object memory-backend-ram,id=ram,size=1024M
 -kernel /image/vmlinux
 -initrd /image/initrd
 -append console=hvc0 quiet lparlab.system=IBM,8286-41A
