@@ -328,7 +328,9 @@ fn occasion(point: Point, journey: &Journey, terms: &Terms, now: Option<&Machine
     if let Some(from) = &journey.from {
         occasion = occasion.with(Fact::From, from);
     }
-    let to = if point == Point::Post { now.or(journey.to.as_ref()) } else { journey.to.as_ref() };
+    // Firmware may show the new system late, or never (QEMU): where it shows the old one, what the console announced counts.
+    let shown = now.filter(|now| point == Point::Post && Some(*now) != journey.from.as_ref());
+    let to = shown.or(journey.to.as_ref());
     if let Some(to) = to {
         occasion = occasion.with(Fact::To, to);
     }
