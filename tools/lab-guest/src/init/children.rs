@@ -78,8 +78,9 @@ impl Children {
         }
         let signals = SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK);
         loop {
-            let wait = self.start_due();
+            // First: whoever has just ended is due, and nothing else might wake this loop for it.
             self.reap();
+            let wait = self.start_due();
             match &signals {
                 Ok(signals) => {
                     if let Some(end) = next_end(signals, wait) {
