@@ -33,8 +33,13 @@ pub(crate) enum IdentityError {
     Unchanged(String),
 }
 
+/// The system that the partition is on, as the device tree says.
+pub(crate) fn current_machine(sysroot: &Sysroot) -> Option<inventory::Machine> {
+    machine(&read(sysroot).ok()?)
+}
+
 /// The system in the session's words.
-pub(crate) fn machine(identity: &Identity) -> Option<inventory::Machine> {
+fn machine(identity: &Identity) -> Option<inventory::Machine> {
     identity.machine.as_ref().map(in_words)
 }
 

@@ -124,6 +124,14 @@ pub(crate) struct Journey {
     pub(crate) suspended_ms: Option<u64>,
 }
 
+impl Journey {
+    /// Where it leads. Firmware may show the new system late, or never (QEMU): as long as it shows the old one, what the console
+    /// announced counts.
+    pub(crate) fn destination<'a>(&'a self, shown: Option<&'a Machine>) -> Option<&'a Machine> {
+        shown.filter(|shown| Some(*shown) != self.from.as_ref()).or(self.to.as_ref())
+    }
+}
+
 impl Stage {
     /// All of them.
     #[cfg(test)]

@@ -42,6 +42,7 @@ use crate::boot_id::boot_id;
 use crate::config::{Config, ConfigError};
 use crate::control::{ConnectionId, ControlError, Server};
 use crate::firmware::Firmware;
+use crate::identity::current_machine;
 use crate::kernel_log::{self, KernelLog};
 use crate::log::{Chain, Log};
 use crate::migration::{evidence, journal, mend};
@@ -51,7 +52,7 @@ use crate::parts::message::{FromNetwork, FromRoot};
 use crate::service_manager::ServiceManager;
 use crate::trust::{self, TrustError, Trusted};
 use crate::worker::{Report, Worker};
-use crate::{identity, random, resize};
+use crate::{random, resize};
 
 use network_part::{Heard, NetworkPart};
 
@@ -400,8 +401,4 @@ impl Root {
 struct Ready {
     firmware: bool,
     kernel_log: bool,
-}
-
-fn current_machine(sysroot: &Sysroot) -> Option<Machine> {
-    identity::machine(&identity::read(sysroot).ok()?)
 }

@@ -168,7 +168,7 @@ impl Bench {
 
     fn stage(&self, stage: Stage, mut journey: Journey, terms: &Terms, note: Note, hooks: &Runner<'_>) -> Performed {
         if journey.from.is_none() {
-            journey.from = identity::read(&self.sysroot).ok().as_ref().and_then(identity::machine);
+            journey.from = identity::current_machine(&self.sysroot);
         }
         self.with_performer(hooks, |performer| {
             let noted = match note {

@@ -1,3 +1,5 @@
+//! What is decided when something happens, in every phase, whoever asked.
+
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::num::NonZeroU32;

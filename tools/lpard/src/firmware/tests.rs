@@ -1,3 +1,5 @@
+//! Events of the kernel's file and of rtas_errd's log: told to everybody, none taken from rtas_errd, the last ones kept.
+
 #![allow(clippy::unwrap_used)]
 
 use std::fs;

@@ -1,3 +1,5 @@
+//! Which files are hooks, in which order; those that veto, hang or talk too much; what they are told; drmgr's, as drmgr runs them.
+
 #![allow(clippy::unwrap_used)]
 
 use std::fs;

@@ -15,7 +15,7 @@ use super::readiness::{Facts, MIGRATION};
 use super::{Journey, Stage, Step};
 use crate::dlpar::lock;
 use crate::hooks::{Fact, Occasion, Point, Ran, Runner};
-use crate::identity;
+use crate::identity::current_machine;
 use crate::log::{Chain, Log};
 use crate::trust::{self, Trusted};
 
@@ -238,8 +238,7 @@ impl Performer<'_> {
         let shown = current_machine(self.sysroot());
         let unknown = || Machine { type_model: String::new(), serial: String::new() };
         let from = journey.from.clone().or_else(|| shown.clone()).unwrap_or_else(unknown);
-        // Where firmware does not refresh the device tree, what the console announced is nearer to the truth.
-        let to = shown.filter(|shown| *shown != from).or_else(|| journey.to.clone());
+        let to = journey.destination(shown.as_ref()).cloned();
         (self.heard)(Heard::Moved(MigrationRecord {
             migration: journey.migration,
             to: to.unwrap_or_else(|| from.clone()),
@@ -305,11 +304,6 @@ fn handed_over(migration: wire::hex::MigrationId) -> String {
     format!("handed over for migration {migration}")
 }
 
-/// Where the partition is now, as the device tree says.
-fn current_machine(sysroot: &Sysroot) -> Option<Machine> {
-    identity::machine(&identity::read(sysroot).ok()?)
-}
-
 /// A hook that failed vetoes; one that succeeded and said something is worth knowing.
 fn finding(ran: &Ran) -> Option<Finding> {
     let vetoes = !ran.succeeded();
@@ -328,10 +322,7 @@ fn occasion(point: Point, journey: &Journey, terms: &Terms, now: Option<&Machine
     if let Some(from) = &journey.from {
         occasion = occasion.with(Fact::From, from);
     }
-    // Firmware may show the new system late, or never (QEMU): where it shows the old one, what the console announced counts.
-    let shown = now.filter(|now| point == Point::Post && Some(*now) != journey.from.as_ref());
-    let to = shown.or(journey.to.as_ref());
-    if let Some(to) = to {
+    if let Some(to) = journey.destination(now.filter(|_| point == Point::Post)) {
         occasion = occasion.with(Fact::To, to);
     }
     if let Some(suspended_ms) = journey.suspended_ms {

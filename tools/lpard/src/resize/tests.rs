@@ -1,3 +1,5 @@
+//! A console's wish in the engine's words, and the engine's account of it in the session's.
+
 #![allow(clippy::unwrap_used)]
 
 use std::fs;

@@ -9,11 +9,11 @@ use wire::message::answer::Failure;
 use wire::message::dlpar::Resize;
 use wire::message::migration::{MigrationRecord, NewIdentity};
 
-use super::{Root, answers, consoles, current_machine};
+use super::{Root, answers, consoles};
 use crate::accounts;
 use crate::agent::{Origin, Output};
 use crate::hooks::Runner;
-use crate::identity;
+use crate::identity::{self, current_machine};
 use crate::inventory::{self, Known};
 use crate::log::{Chain, Entry, Level};
 use crate::migration::Journey;
