@@ -38,120 +38,29 @@ impl std::fmt::Debug for Watch<'_> {
 /// Does what the plan says.
 pub fn act(plan: &Plan, kernel: &mut dyn Kernel, journal: &mut dyn Journal, watch: &mut Watch<'_>) -> Outcome {
     let mut outcome = Outcome::of(plan);
-    let shortfall = attempt_all(plan, kernel, journal, watch, &mut outcome);
+    let mut actor = Actor { kernel, journal, watch };
+    let shortfall = actor.attempt_all(plan, &mut outcome);
     let missed = shortfall.is_some();
     outcome.shortfall = shortfall.or_else(|| plan.limit.clone().map(Shortfall::Limit));
     if missed && !plan.terms.partial {
         let done = std::mem::take(&mut outcome.done);
-        let taken = take_back(done, plan.in_order, kernel, journal, watch);
+        let taken = actor.take_back(done, plan.in_order);
         (outcome.done, outcome.undone, outcome.stuck) = (taken.kept, taken.undone, taken.stuck);
     }
-    // A journal without this line makes its next reader look at what was done, which does no harm.
-    let _ = journal.append(&Entry::Closed);
+    actor.close();
     outcome
 }
 
-/// Attempts until the quota is reached; says why it was not.
-fn attempt_all(
-    plan: &Plan,
-    kernel: &mut dyn Kernel,
-    journal: &mut dyn Journal,
-    watch: &mut Watch<'_>,
-    outcome: &mut Outcome,
-) -> Option<Shortfall> {
-    let (request, partial, in_order) = (plan.request.to_string(), plan.terms.partial, plan.in_order);
-    let opened = Entry::Opened { request, partial, in_order };
-    if let Err(error) = journal.append(&opened) {
-        return Some(Shortfall::Journal(error));
-    }
-    let done_first = attempt(plan, kernel, journal, watch, outcome);
-    match &plan.then {
-        Some(then) if done_first.is_none() => follow(then, kernel, journal, watch, outcome),
-        _ => done_first,
-    }
-}
-
-/// Attempts what can be planned only now.
-fn follow(
-    then: &Request,
-    kernel: &mut dyn Kernel,
-    journal: &mut dyn Journal,
-    watch: &mut Watch<'_>,
-    outcome: &mut Outcome,
-) -> Option<Shortfall> {
-    let inventory = match kernel.observe(then) {
-        Ok(inventory) => inventory,
-        Err(error) => return Some(Shortfall::Blind(error.to_string())),
-    };
-    match plan::plan(then, Terms::default(), &inventory) {
-        Ok(mut plan) => {
-            outcome.asked += plan.asked;
-            plan.quota += outcome.amount();
-            attempt(&plan, kernel, journal, watch, outcome)
-        }
-        Err(refusal) => Some(Shortfall::Limit(refusal)),
-    }
-}
-
-/// Attempts the steps of one plan.
-fn attempt(
-    plan: &Plan,
-    kernel: &mut dyn Kernel,
-    journal: &mut dyn Journal,
-    watch: &mut Watch<'_>,
-    outcome: &mut Outcome,
-) -> Option<Shortfall> {
-    for step in &plan.attempts {
-        let missing = plan.quota.saturating_sub(outcome.amount());
-        if missing == 0 {
-            return None;
-        }
-        if step.amount() > missing {
-            continue;
-        }
-        if (watch.expired)() {
-            return Some(Shortfall::Deadline);
-        }
-        match perform(step, kernel, journal, watch) {
-            Ok(()) => outcome.done.push(step.clone()),
-            Err(Trouble::Kernel(error)) => {
-                outcome.failed.push(Failure { step: step.clone(), error });
-                if plan.in_order {
-                    return Some(Shortfall::Refused);
-                }
-            }
-            Err(Trouble::Journal(error)) => return Some(Shortfall::Journal(error)),
-        }
-    }
-    (outcome.amount() < plan.quota).then_some(Shortfall::Refused)
+/// Who acts: on what, written down where, watched by whom.
+pub(super) struct Actor<'a, 'w> {
+    pub(super) kernel: &'a mut dyn Kernel,
+    pub(super) journal: &'a mut dyn Journal,
+    pub(super) watch: &'a mut Watch<'w>,
 }
 
 enum Trouble {
     Kernel(StepError),
     Journal(Unwritable),
-}
-
-fn perform(
-    step: &Step,
-    kernel: &mut dyn Kernel,
-    journal: &mut dyn Journal,
-    watch: &mut Watch<'_>,
-) -> Result<(), Trouble> {
-    journal.append(&Entry::Began { step: step.clone() }).map_err(Trouble::Journal)?;
-    (watch.progress)(Progress::Begin(step));
-    let result = kernel.perform(step);
-    // What is done is done whether or not it can be written down: the reader of a step that began looks for itself.
-    match &result {
-        Ok(()) => {
-            let _ = journal.append(&Entry::Done { step: step.clone() });
-            (watch.progress)(Progress::Done(step));
-        }
-        Err(error) => {
-            let _ = journal.append(&Entry::Failed { step: step.clone(), error: error.to_string() });
-            (watch.progress)(Progress::Failed(step, error));
-        }
-    }
-    result.map_err(Trouble::Kernel)
 }
 
 /// What became of the steps that should be taken back.
@@ -165,35 +74,110 @@ pub(super) struct TakenBack {
     pub(super) stuck: Vec<Failure>,
 }
 
-/// Takes back steps, the last one first. What cannot be taken back stays done; where each step needs those before it, these
-/// stay too. The deadline does not count here: half of a request is worse than a late answer.
-pub(super) fn take_back(
-    mut done: Vec<Step>,
-    in_order: bool,
-    kernel: &mut dyn Kernel,
-    journal: &mut dyn Journal,
-    watch: &mut Watch<'_>,
-) -> TakenBack {
-    let mut taken = TakenBack::default();
-    let mut refused = Vec::new();
-    while let Some(step) = done.pop() {
-        match kernel.perform(&step.undo()) {
+impl Actor<'_, '_> {
+    /// Attempts until the quota is reached; says why it was not.
+    fn attempt_all(&mut self, plan: &Plan, outcome: &mut Outcome) -> Option<Shortfall> {
+        let (request, partial, in_order) = (plan.request.to_string(), plan.terms.partial, plan.in_order);
+        if let Err(error) = self.journal.append(&Entry::Opened { request, partial, in_order }) {
+            return Some(Shortfall::Journal(error));
+        }
+        let done_first = self.attempt(plan, outcome);
+        match &plan.then {
+            Some(then) if done_first.is_none() => self.follow(then, outcome),
+            _ => done_first,
+        }
+    }
+
+    /// Attempts what can be planned only now.
+    fn follow(&mut self, then: &Request, outcome: &mut Outcome) -> Option<Shortfall> {
+        let inventory = match self.kernel.observe(then) {
+            Ok(inventory) => inventory,
+            Err(error) => return Some(Shortfall::Blind(error.to_string())),
+        };
+        match plan::plan(then, Terms::default(), &inventory) {
+            Ok(mut plan) => {
+                outcome.asked += plan.asked;
+                plan.quota += outcome.amount();
+                self.attempt(&plan, outcome)
+            }
+            Err(refusal) => Some(Shortfall::Limit(refusal)),
+        }
+    }
+
+    /// Attempts the steps of one plan.
+    fn attempt(&mut self, plan: &Plan, outcome: &mut Outcome) -> Option<Shortfall> {
+        for step in &plan.attempts {
+            let missing = plan.quota.saturating_sub(outcome.amount());
+            if missing == 0 {
+                return None;
+            }
+            if step.amount() > missing {
+                continue;
+            }
+            if (self.watch.expired)() {
+                return Some(Shortfall::Deadline);
+            }
+            match self.perform(step) {
+                Ok(()) => outcome.done.push(step.clone()),
+                Err(Trouble::Kernel(error)) => {
+                    outcome.failed.push(Failure { step: step.clone(), error });
+                    if plan.in_order {
+                        return Some(Shortfall::Refused);
+                    }
+                }
+                Err(Trouble::Journal(error)) => return Some(Shortfall::Journal(error)),
+            }
+        }
+        (outcome.amount() < plan.quota).then_some(Shortfall::Refused)
+    }
+
+    fn perform(&mut self, step: &Step) -> Result<(), Trouble> {
+        self.journal.append(&Entry::Began { step: step.clone() }).map_err(Trouble::Journal)?;
+        (self.watch.progress)(Progress::Begin(step));
+        let result = self.kernel.perform(step);
+        // What is done is done whether or not it can be written down: the reader of a step that began looks for itself.
+        match &result {
             Ok(()) => {
-                let _ = journal.append(&Entry::Undone { step: step.clone() });
-                (watch.progress)(Progress::Undone(&step));
-                taken.undone.push(step);
+                let _ = self.journal.append(&Entry::Done { step: step.clone() });
+                (self.watch.progress)(Progress::Done(step));
             }
             Err(error) => {
-                taken.stuck.push(Failure { step: step.undo(), error });
-                refused.push(step);
-                if in_order {
-                    break;
+                let _ = self.journal.append(&Entry::Failed { step: step.clone(), error: error.to_string() });
+                (self.watch.progress)(Progress::Failed(step, error));
+            }
+        }
+        result.map_err(Trouble::Kernel)
+    }
+
+    /// Takes back steps, the last one first. What cannot be taken back stays done; where each step needs those before it, these
+    /// stay too. The deadline does not count here: half of a request is worse than a late answer.
+    pub(super) fn take_back(&mut self, mut done: Vec<Step>, in_order: bool) -> TakenBack {
+        let mut taken = TakenBack::default();
+        let mut refused = Vec::new();
+        while let Some(step) = done.pop() {
+            match self.kernel.perform(&step.undo()) {
+                Ok(()) => {
+                    let _ = self.journal.append(&Entry::Undone { step: step.clone() });
+                    (self.watch.progress)(Progress::Undone(&step));
+                    taken.undone.push(step);
+                }
+                Err(error) => {
+                    taken.stuck.push(Failure { step: step.undo(), error });
+                    refused.push(step);
+                    if in_order {
+                        break;
+                    }
                 }
             }
         }
+        refused.reverse();
+        taken.kept = done;
+        taken.kept.extend(refused);
+        taken
     }
-    refused.reverse();
-    taken.kept = done;
-    taken.kept.extend(refused);
-    taken
+
+    /// A journal without this line makes its next reader look at what was done, which does no harm.
+    pub(super) fn close(&mut self) {
+        let _ = self.journal.append(&Entry::Closed);
+    }
 }

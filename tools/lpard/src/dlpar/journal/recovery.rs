@@ -3,8 +3,8 @@
 use sysroot::Sysroot;
 
 use super::{Entry, Journal, Line, PATH, boot_id};
-use crate::dlpar::act::{Watch, take_back};
-use crate::dlpar::effect::{about, was_done};
+use crate::dlpar::act::{Actor, Watch};
+use crate::dlpar::effect::was_done;
 use crate::dlpar::inventory::ObserveError;
 use crate::dlpar::kernel::Kernel;
 use crate::dlpar::outcome::Failure;
@@ -69,8 +69,7 @@ pub fn recover(
     let mut recovery =
         Recovery { request: leftover.request, kept: leftover.done, undone: vec![], stuck: vec![], unknown: None };
     if let Some(step) = leftover.in_flight {
-        let inventory = about(&step).map(|request| kernel.observe(&request)).transpose()?;
-        match inventory.and_then(|inventory| was_done(&step, &inventory)) {
+        match was_done(&step, kernel)? {
             Some(true) => recovery.kept.push(step),
             Some(false) => {}
             None if !leftover.partial && step.is_state() && kernel.perform(&step.undo()).is_ok() => {
@@ -79,13 +78,14 @@ pub fn recover(
             None => recovery.unknown = Some(step),
         }
     }
+    let mut actor = Actor { kernel, journal, watch };
     if !leftover.partial {
         let done = std::mem::take(&mut recovery.kept);
-        let taken = take_back(done, leftover.in_order, kernel, journal, watch);
+        let taken = actor.take_back(done, leftover.in_order);
         (recovery.kept, recovery.stuck) = (taken.kept, taken.stuck);
         recovery.undone.extend(taken.undone);
     }
-    let _ = journal.append(&Entry::Closed);
+    actor.close();
     Ok(recovery)
 }
 

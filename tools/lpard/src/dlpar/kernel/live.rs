@@ -10,7 +10,7 @@ use platform::slot::KERNEL_SLOTS;
 use sysroot::Sysroot;
 
 use super::{Kernel, StepError, firmware};
-use crate::dlpar::effect::{about, was_done};
+use crate::dlpar::effect::was_done;
 use crate::dlpar::inventory::{Inventory, ObserveError, devices_of};
 use crate::dlpar::request::{Change, Request};
 use crate::dlpar::step::{Deed, PCI_DEVICES, Step};
@@ -64,9 +64,8 @@ impl Live<'_> {
         if !matches!(step, Step::Cpu { .. } | Step::Block { .. }) {
             return Err(refusal);
         }
-        let seen = about(step).and_then(|request| self.observe(&request).ok());
-        match seen.and_then(|inventory| was_done(step, &inventory)) {
-            Some(true) => Ok(()),
+        match was_done(step, &self) {
+            Ok(Some(true)) => Ok(()),
             _ => Err(refusal),
         }
     }
