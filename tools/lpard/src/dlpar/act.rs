@@ -1,6 +1,7 @@
 //! Acts on a plan: attempts in order until the quota is reached, each one in the journal before it begins; when the quota is
 //! missed and the terms want all or nothing, what was done is undone in reverse.
 
+use super::effect::{came_back, devices_that_came_with};
 use super::journal::{Entry, Journal, Unwritable};
 use super::kernel::{Kernel, StepError};
 use super::outcome::{Failure, Outcome, Shortfall};
@@ -155,14 +156,14 @@ impl Actor<'_, '_> {
         let mut taken = TakenBack::default();
         let mut refused = Vec::new();
         while let Some(step) = done.pop() {
-            match self.kernel.perform(&step.undo()) {
+            match self.undo(&step, &taken.undone) {
                 Ok(()) => {
                     let _ = self.journal.append(&Entry::Undone { step: step.clone() });
                     (self.watch.progress)(Progress::Undone(&step));
                     taken.undone.push(step);
                 }
-                Err(error) => {
-                    taken.stuck.push(Failure { step: step.undo(), error });
+                Err(failures) => {
+                    taken.stuck.extend(failures);
                     refused.push(step);
                     if in_order {
                         break;
@@ -174,6 +175,37 @@ impl Actor<'_, '_> {
         taken.kept = done;
         taken.kept.extend(refused);
         taken
+    }
+
+    /// Undoes one step. A slot or bridge goes after the devices that came with it; when it stays, they are looked for again.
+    fn undo(&mut self, step: &Step, undone: &[Step]) -> Result<(), Vec<Failure>> {
+        if came_back(step, undone, self.kernel) {
+            return Ok(());
+        }
+        let mut gone = Vec::new();
+        for undoing in devices_that_came_with(step, self.kernel).into_iter().chain([step.undo()]) {
+            match self.kernel.perform(&undoing) {
+                Ok(()) => gone.push(undoing),
+                Err(error) => {
+                    let mut failures = vec![Failure { step: undoing, error }];
+                    failures.extend(self.bring_back(&gone));
+                    return Err(failures);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks for devices again; the first look that succeeds finds all of them.
+    fn bring_back(&mut self, devices: &[Step]) -> Vec<Failure> {
+        let mut failures = Vec::new();
+        for step in devices.iter().map(Step::undo) {
+            match self.kernel.perform(&step) {
+                Ok(()) => return Vec::new(),
+                Err(error) => failures.push(Failure { step, error }),
+            }
+        }
+        failures
     }
 
     /// A journal without this line makes its next reader look at what was done, which does no harm.

@@ -1,14 +1,41 @@
-//! Whether the effect of a step can be seen in what there is.
+//! The effect of a step, as far as it can be seen in what there is.
+
+use platform::drc::DrcIndex;
 
 use super::inventory::{Inventory, ObserveError};
 use super::kernel::Kernel;
-use super::request::{Change, CpuChoice, MemoryChoice, Request, Target};
+use super::request::{Change, CpuChoice, MemoryChoice, PlaceChoice, PlaceKind, Request, Target};
 use super::step::Step;
 
 /// Whether a step was done, as far as what there is can tell.
 pub(super) fn was_done(step: &Step, kernel: &dyn Kernel) -> Result<Option<bool>, ObserveError> {
     let inventory = about(step).map(|request| kernel.observe(&request)).transpose()?;
     Ok(inventory.and_then(|inventory| shows(&inventory, step)))
+}
+
+/// The removal of the devices that the kernel found when it got a slot or bridge.
+pub(super) fn devices_that_came_with(step: &Step, kernel: &dyn Kernel) -> Vec<Step> {
+    let Step::Place { change: Change::Add, index, .. } = step else { return Vec::new() };
+    devices_at(*index, kernel).into_iter().map(|name| Step::Device { change: Change::Remove, name }).collect()
+}
+
+/// Whether a device that was removed came back with its slot or bridge, which was removed after it and given back before.
+pub(super) fn came_back(step: &Step, given_back: &[Step], kernel: &dyn Kernel) -> bool {
+    let Step::Device { change: Change::Remove, name } = step else { return false };
+    given_back.iter().any(|place| match place {
+        Step::Place { change: Change::Remove, index, .. } => devices_at(*index, kernel).contains(name),
+        _ => false,
+    })
+}
+
+/// The devices of a slot or bridge and of the cards below it, by their Linux names.
+fn devices_at(index: DrcIndex, kernel: &dyn Kernel) -> Vec<String> {
+    let places = [PlaceKind::Slot, PlaceKind::Bridge].into_iter().flat_map(|kind| {
+        let request = Request::Place { change: Change::Remove, kind, which: PlaceChoice::Index(index) };
+        kernel.observe(&request).map(|inventory| inventory.places).unwrap_or_default()
+    });
+    let place = places.into_iter().filter(|place| place.index == index);
+    place.flat_map(|place| place.cards.into_iter().flat_map(|card| card.devices).chain(place.devices)).collect()
 }
 
 /// A request that makes the kernel show what the step is about. Neither the kernel's choice of blocks nor what firmware has
