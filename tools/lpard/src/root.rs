@@ -5,7 +5,7 @@
 //! ```text
 //! signals ------.                                  .--> worker (hooks, DLPAR, suspension)
 //! network part -|--> Input --> Agent --> Output ---|--> network part
-//! control ------|              (pure)              |--> control
+//! control ------|              (pure)              |--> control, reader (all there is)
 //! kernel log ---|                                  '--> log, hooks of events
 //! firmware -----'
 //! ```
@@ -89,6 +89,8 @@ struct Root {
     worker: Worker,
     /// Events do not wait until a migration is over.
     event_worker: Worker,
+    /// To look at everything takes a while, and nobody who wants something done waits for who only wants to know.
+    reader: Worker,
     control: Server,
     /// Clients that want to hear of each event.
     followers: BTreeSet<ConnectionId>,
@@ -139,6 +141,7 @@ impl Root {
             control: Server::listen(root, &sysroot)?,
             worker: worker()?,
             event_worker: worker()?,
+            reader: worker()?,
             firmware: Firmware::open(root, &sysroot, config.events.keep),
             kernel_log: kernel_log.ok(),
             trusted: trust::list(&sysroot, &log)?,
@@ -243,6 +246,7 @@ impl Root {
     fn wait(&self, signals: &SignalFd, alive_at: Option<Duration>) -> Result<Ready, RootError> {
         let readable = |fd| PollFd::new(fd, PollFlags::POLLIN);
         let mut sockets = vec![readable(signals.as_fd()), readable(self.worker.wake().as_fd())];
+        sockets.push(readable(self.reader.wake().as_fd()));
         sockets.extend(self.network.socket().map(|(fd, sends)| {
             PollFd::new(fd, if sends { PollFlags::POLLIN | PollFlags::POLLOUT } else { PollFlags::POLLIN })
         }));
@@ -274,7 +278,7 @@ impl Root {
         if ready.kernel_log {
             self.look_at_kernel_log();
         }
-        for report in self.worker.reports() {
+        for report in self.worker.reports().into_iter().chain(self.reader.reports()) {
             self.reported(report);
         }
         self.look_at_network_part();
@@ -309,6 +313,7 @@ impl Root {
             Report::Progress(origin, step) => self.progressed(origin, step),
             Report::Moved(record) => self.handle(Input::Moved(record)),
             Report::Performed(performed) => self.handle(Input::Performed(performed)),
+            Report::Read(origin, inventory) => self.answer(origin, Answer::Inventory(inventory)),
             Report::Answered(answer) => {
                 let is_resized = matches!(&answer, Answer::Resize(outcome) if outcome.done > 0);
                 // First: who asked waits for the answer, and nobody for the event.

@@ -1,4 +1,5 @@
-//! The thread that does what takes time: hooks, changes of resources, the suspension. One job after the other.
+//! Threads that do what takes time: hooks, changes of resources, the suspension, a look at everything. Each does one thing after
+//! the other; what must not wait for one another is given to several.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,6 +12,7 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 use sysroot::{Program, Sysroot};
 use wire::message::Answer;
 use wire::message::answer::Failure as Failed;
+use wire::message::inventory::Inventory;
 use wire::message::migration::MigrationRecord;
 use wire::message::request::{Shutdown, ShutdownAction};
 
@@ -18,6 +20,7 @@ use crate::agent::{Job, Note, Origin};
 use crate::config::HookSettings;
 use crate::hooks::{Occasion, Runner};
 use crate::identity;
+use crate::inventory::{self, Known};
 use crate::log::{Chain, Log};
 use crate::migration::perform::{Heard, Performed, Performer, Terms};
 use crate::migration::{Journey, Stage};
@@ -42,6 +45,8 @@ pub(crate) enum Report {
     Moved(MigrationRecord),
     /// A stage is done.
     Performed(Performed),
+    /// All there is was read, for one who asked.
+    Read(Origin, Box<Inventory>),
     /// Another job is done.
     Answered(Answer),
 }
@@ -51,6 +56,7 @@ pub(crate) enum Report {
 enum Task {
     Job(Box<Job>, HookSettings),
     Hooks(Box<Occasion>, HookSettings),
+    Read(Origin, Known),
 }
 
 /// The thread, from outside.
@@ -84,6 +90,12 @@ impl Worker {
     #[must_use]
     pub(crate) fn run_hooks(&self, occasion: Occasion, settings: HookSettings) -> bool {
         self.give(Task::Hooks(Box::new(occasion), settings))
+    }
+
+    /// Has it read all there is, for one who asks. Says whether it will.
+    #[must_use]
+    pub(crate) fn read(&self, origin: Origin, known: Known) -> bool {
+        self.give(Task::Read(origin, known))
     }
 
     /// The thread ends only when this end is gone.
@@ -126,6 +138,9 @@ impl Bench {
                 Task::Hooks(occasion, settings) => {
                     // What fails is in the log.
                     let _ = self.runner(&settings).run(&occasion, &[], Duration::MAX, &|| false, &mut |_| ());
+                }
+                Task::Read(origin, known) => {
+                    self.report(Report::Read(origin, Box::new(inventory::read(&self.sysroot, &known))));
                 }
             }
         }

@@ -15,6 +15,9 @@ use crate::{Result, Sysroot};
 /// `ibm,dynamic-memory` of a 64 TiB partition, is about 6 MiB and has a limit of its own.
 pub const READ_LIMIT_BYTES: usize = 1 << 20;
 
+/// Most files of the kernel are no larger: one read has them, and a second one finds their end.
+const USUAL_BYTES: usize = 512;
+
 /// What a path is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stat {
@@ -38,7 +41,7 @@ impl Sysroot {
     pub fn read_bytes_at_most(&self, path: impl AsRef<Path>, limit_bytes: usize) -> Result<Vec<u8>> {
         let path = path.as_ref();
         let file = File::from(self.open(Operation::Read, path, OFlag::O_RDONLY, 0)?);
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(limit_bytes.min(USUAL_BYTES));
         // A file of procfs does not know its size: one byte more than the limit shows that there is more.
         let room = u64::try_from(limit_bytes).unwrap_or(u64::MAX).saturating_add(1);
         file.take(room).read_to_end(&mut bytes).map_err(Error::because(Operation::Read, path))?;

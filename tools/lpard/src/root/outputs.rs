@@ -5,7 +5,7 @@ use std::time::Duration;
 use nix::unistd::{geteuid, getpid};
 use platform::console_string::{self, ConsoleString};
 use wire::message::Answer;
-use wire::message::answer::Failure;
+use wire::message::answer::{Failure, Refusal, RefusalReason};
 use wire::message::dlpar::Resize;
 use wire::message::migration::{MigrationRecord, NewIdentity};
 
@@ -29,8 +29,10 @@ impl Root {
                 Output::Work(job) => self.worker.begin(job, self.config.hooks.clone()),
                 Output::Stop => self.worker.stop(),
                 Output::Inventory(origin) => {
-                    let inventory = inventory::read(&self.sysroot, &self.known());
-                    self.answer(origin, Answer::Inventory(Box::new(inventory)));
+                    if !self.reader.read(origin, self.known()) {
+                        let text = "too many ask what there is; ask again later".to_owned();
+                        self.answer(origin, Answer::Refused(Refusal { reason: RefusalReason::Busy, text }));
+                    }
                 }
                 Output::Plan(origin, asked) => self.plan(origin, &asked),
                 Output::TakeIdentity(origin, new) => self.take_identity(origin, &new),
