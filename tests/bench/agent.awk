@@ -1,7 +1,8 @@
-# Of what agent-in-guest has noted: one line a write of so many bytes to the kernel (-v bytes=0x1b), in milliseconds of the guest.
+# Of what agent-in-guest has noted: one line a write of so many bytes to the kernel (-v bytes=0x1b), in milliseconds of the guest. No
+# apostrophes here: the guest gets this in some.
 # -v what=bare       the write
-# -v what=removal    from the console's request to the write, the write, from there to the answer
-# -v what=migration  from the console's request to the write, and from its end until the neighbours are told, until the console is
+# -v what=removal    from the request of the console to the write, the write, from there to the answer
+# -v what=migration  from the request of the console to the write, and from its end until the neighbours are told, until the console is
 #                    called, and until that hears "resumed"
 function took(from, to) { return sprintf("%.1f", (to - from) * 1000) }
 { thread = $1; at = $2; call = $3 }
