@@ -4,6 +4,7 @@
 mod agent;
 
 use std::io::Write as _;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use serde_json::json;
@@ -60,6 +61,28 @@ fn the_agent_calls_its_console_and_tells_who_it_is() {
     assert_eq!(status["network"]["unprivileged"], json!(true), "as root: {is_root}");
     agent.stop();
     console.disconnected();
+}
+
+#[test]
+fn a_console_that_is_trusted_no_more_is_not_waited_for() {
+    let (console, silent) = (TestConsole::start(1), std::net::TcpListener::bind("[::1]:0").unwrap());
+    let machine = machine_with(&console);
+    // Called before the other one: files are read in the order of their names, which keys give.
+    let (path, text) = TestConsole::start(2).trust_file();
+    let (before, _) = text.split_once("port").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    machine.file(&path, format!("{before}port = {port}\naddresses = ['::1']\nbecause = 'a test'\n"));
+    let (path, text) = console.trust_file();
+    machine.file(&path, text.replace("because", "addresses = ['::1']\nbecause").replace("'test'", "'other'"));
+    machine.configure("");
+    let agent = machine.start();
+    let _connection = silent.accept().unwrap();
+    let begun = Instant::now();
+    Client::connect(machine.root()).ask("TrustRemove", &json!({ "console": "test" }));
+    console.welcomed();
+    // It would have had ten seconds to answer.
+    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+    agent.stop();
 }
 
 #[test]

@@ -175,6 +175,11 @@ impl Caller {
     }
 
     fn take_consoles(&mut self, now: Duration, consoles: Consoles) {
+        if self.calls_one_who_is_not_in(&consoles) {
+            // It may take its time to fail, and nobody waits for it any more.
+            self.input(now, Input::Disconnected);
+            self.hang_up(now);
+        }
         let is_believed = self.link.is_none() || self.proved.is_none_or(|key| consoles.trusted.contains(&key));
         self.agenda.replace(now, consoles.addresses.clone(), consoles.discover_on.is_some());
         self.consoles = consoles;
@@ -183,6 +188,12 @@ impl Caller {
             self.input(now, Input::Disconnected);
             self.hang_up(now);
         }
+    }
+
+    /// Whether a console is being called whose address is known no more. One that was discovered never was.
+    fn calls_one_who_is_not_in(&self, consoles: &Consoles) -> bool {
+        let Some(link) = self.link.as_ref().filter(|_| self.proved.is_none()) else { return false };
+        self.consoles.addresses.contains(link.address()) && !consoles.addresses.contains(link.address())
     }
 
     /// A link-local address of a contact is on the management network.
