@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::ambush::Ambush;
+
 /// What runs in the lab's guests. As process 1 it is the guest's init and takes no arguments.
 #[derive(Debug, Parser)]
 #[command(name = "lab-guest", version)]
@@ -38,6 +40,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         load: Load,
     },
+    /// Kills a program in the moment in which it opens a file for the nth time.
+    Ambush(Ambush),
     /// Checks what a load has left.
     Verify {
         #[command(subcommand)]

@@ -1,5 +1,6 @@
 //! The lab-guest program: the first process of a guest, or one verb of the command line.
 
+mod ambush;
 mod cli;
 mod exec;
 mod init;
@@ -41,6 +42,7 @@ fn run(command: &Command) -> Result<ExitCode> {
         Command::Load { load: Load::Memory { mib, state } } => loads::memory::run(*mib, state)?,
         Command::Load { load: Load::Disk { dir, state } } => loads::disk::run(dir, state)?,
         Command::Load { load: Load::Stream { to, state } } => loads::stream::run(to, state)?,
+        Command::Ambush(ambush) => ambush::lie_in(ambush)?,
         Command::Verify { what: Verify::Disk { dir, state } } => return loads::disk::verify(dir, state.as_deref()),
     }
     Ok(ExitCode::SUCCESS)

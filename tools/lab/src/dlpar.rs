@@ -273,7 +273,7 @@ impl Request<'_> {
 }
 
 /// The logical memory block that a DIMM of one block is: QEMU numbers blocks by their address.
-fn block_of(dimm: &PluggedDimm) -> u32 {
+pub(crate) fn block_of(dimm: &PluggedDimm) -> u32 {
     small((dimm.address >> 20) / u64::from(LMB_MIB))
 }
 

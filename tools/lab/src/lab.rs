@@ -278,6 +278,7 @@ impl Lab {
                 adapter(frame, spec, Role::Lan, spec.lan_unit()),
             ],
             pci_card: spec.pci_card,
+            hotplug_events: spec.hotplug_events,
             sockets: Sockets {
                 qmp: sockets.join("qmp"),
                 console: sockets.join("console"),

@@ -227,6 +227,8 @@ pub struct Machine {
     pub adapters: Vec<Adapter>,
     /// Whether there is a PCI network card, connected to nothing.
     pub pci_card: bool,
+    /// Whether QEMU tells the kernel of hardware that comes or is wanted back.
+    pub hotplug_events: bool,
     /// Where it can be reached.
     pub sockets: Sockets,
     /// Cores that the source of a migration got while it ran. (Cores of its boot that it lost lower `cpus`.)

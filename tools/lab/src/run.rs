@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::lab::Lab;
 
 mod compare;
+mod deaths;
 mod holding;
 mod loads;
 mod perform;

@@ -87,6 +87,10 @@ pub struct Lpar {
     /// With a PCI network card in the slot C8 of its host bridge; nothing is connected to it.
     #[serde(default)]
     pub pci_card: bool,
+    /// Whether the platform tells the kernel of hardware that comes or is wanted back, which then acts by itself: QEMU does, PowerVM
+    /// leaves it to the agent. Without it QEMU takes no memory back.
+    #[serde(default = "yes")]
+    pub hotplug_events: bool,
     /// Virtual slot of the management adapter: unit address 0x30000000 + slot.
     #[serde(default = "default_management_slot")]
     pub management_slot: u8,
@@ -198,6 +202,7 @@ impl Scenario {
             agent: false,
             disk_mib: Some(64),
             pci_card: false,
+            hotplug_events: true,
             management_slot: default_management_slot(),
             migratable: true,
         };

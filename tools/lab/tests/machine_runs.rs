@@ -62,6 +62,7 @@ fn machine(directory: &Path, name: &str) -> Machine {
         disk: Some(disk),
         adapters: vec![],
         pci_card: false,
+        hotplug_events: true,
         sockets: Sockets { qmp: file("qmp"), console: file("console"), channel: file("channel") },
         plugged_cores: vec![],
         plugged_dimms: vec![],

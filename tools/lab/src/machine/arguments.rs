@@ -12,6 +12,9 @@ use super::{
 /// The first device number makes it the card of slot C8: QEMU counts slots by device and function.
 const PCI_CARD: &str = "virtio-net-pci,id=card0,bus=pci.0,addr=1,romfile=";
 
+/// QEMU then logs its events as errors of the firmware, of which the kernel makes nothing.
+const NO_EVENTS: &str = ",modern-hotplug-events=off";
+
 /// The memory that the partition begins with, made before that of every DIMM. Left to itself QEMU makes it last, and 10.0.2 ends
 /// in "tlb_reset_dirty_range_all: Assertion" when a machine that was started with DIMMs migrates under TCG: it looks for the dirty
 /// pages of each block as if that were the first one, which only blocks no larger than the first one survive.
@@ -26,9 +29,10 @@ pub fn arguments(machine: &Machine) -> Vec<OsString> {
     line.option(
         "-machine",
         format!(
-            "{MACHINE_TYPE},host-model={},host-serial={},memory-backend={RAM}",
+            "{MACHINE_TYPE},host-model={},host-serial={},memory-backend={RAM}{}",
             identity.host_model(),
-            identity.serial
+            identity.serial,
+            if machine.hotplug_events { "" } else { NO_EVENTS }
         ),
     );
     line.option("-accel", "tcg").option("-cpu", "POWER9");

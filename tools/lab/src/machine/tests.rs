@@ -23,6 +23,7 @@ pub(crate) fn full() -> Machine {
             Adapter { tap: "t0p1l".into(), mac: MacAddress([2, 0x4c, 0x50, 2, 0, 1]), unit_address: 0x3000_1005 },
         ],
         pci_card: true,
+        hotplug_events: true,
         sockets: Sockets { qmp: "/run/q".into(), console: "/run/c".into(), channel: "/run/h".into() },
         plugged_cores: vec![PluggedCore {
             device: "core2".into(),
@@ -102,6 +103,7 @@ fn what_a_machine_lacks_is_not_on_its_command_line() {
         disk: None,
         adapters: vec![],
         pci_card: false,
+        hotplug_events: false,
         plugged_cores: vec![],
         plugged_dimms: vec![],
         incoming: None,
@@ -114,6 +116,7 @@ fn what_a_machine_lacks_is_not_on_its_command_line() {
         assert!(!text.contains(absent), "{absent} in {text}");
     }
     assert!(text.contains("-m size=1024M\n"));
+    assert!(text.contains(",modern-hotplug-events=off\n"));
 }
 
 #[test]

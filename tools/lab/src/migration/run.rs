@@ -35,8 +35,9 @@ mod partition_side;
 const SUSPEND_DEADLINE: Duration = Duration::from_secs(120);
 const TRANSFER_DEADLINE: Duration = Duration::from_secs(300);
 const RESUME_DEADLINE: Duration = Duration::from_secs(180);
-/// A partition whose console died has the request or never gets it.
-const WITHOUT_CONSOLE: Duration = Duration::from_secs(20);
+/// A partition whose console or agent died has the request or never gets it. It suspends in less than a second; should it need
+/// longer, the way back wakes it up.
+const WITHOUT_CONSOLE: Duration = Duration::from_secs(8);
 /// Time for the answer that ends a blackout.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(20);

@@ -68,11 +68,6 @@ fn words(line: &str, has: &Holding) -> Vec<String> {
     line.split_whitespace().map(|word| word.replace('~', " ")).collect()
 }
 
-/// Whether it is the same but for where memory is.
-fn is_like(one: &Holding, other: &Holding) -> bool {
-    one.to_string() == other.to_string()
-}
-
 /// `row`: where it says that and why they differ.
 fn judge(line: &str, row: Option<&str>, theirs: &Came, ours: &Came) -> Result<(), String> {
     let mut differences = Vec::new();
@@ -123,7 +118,7 @@ impl Scene<'_> {
         let end = Instant::now() + SET_BACK_DEADLINE;
         loop {
             let now = self.look()?;
-            if is_like(&now, to) {
+            if now.is_like(to) {
                 return Ok(now);
             }
             if Instant::now() > end {

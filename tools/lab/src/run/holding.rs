@@ -31,6 +31,11 @@ pub(super) fn look(lab: &Lab, partition: &Partition, frame: &Frame) -> Result<Ho
 }
 
 impl Holding {
+    /// Whether it is the same but for where memory is.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        self.to_string() == other.to_string()
+    }
+
     /// Of what [`LOOK`] prints.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let mut lines = text.lines();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::loads::Loads;
-use super::{Outcome, compare, random, sessions};
+use super::{Outcome, compare, deaths, random, sessions};
 use crate::dlpar;
 use crate::error::Error;
 use crate::guest::QUICK;
@@ -12,7 +12,7 @@ use crate::lab::{self, Frame, Lab};
 use crate::migration::phase::Phase;
 use crate::migration::run::{Options, migrate, run_state};
 use crate::partition::{Journal, Partition, State};
-use crate::scenario::step::{Deed, Dlpar, Exec, Expected, KernelLog, Migrate, Ping};
+use crate::scenario::step::{Deed, Dlpar, Exec, Expected, KernelLog, KillAgentAtEach, Migrate, Ping, Work};
 use crate::status::summary;
 
 /// Performs steps; remembers what later ones need.
@@ -31,7 +31,13 @@ impl<'a> Performer<'a> {
     }
 
     pub(super) fn perform(&mut self, deed: &Deed) -> Outcome {
-        if let Deed::Migrate(_) | Deed::MigrateTwice(_) = deed {
+        let migrates = matches!(
+            deed,
+            Deed::Migrate(_)
+                | Deed::MigrateTwice(_)
+                | Deed::KillAgentAtEach(KillAgentAtEach { line_of: Work::Migration, .. })
+        );
+        if migrates {
             match crate::qemu::version() {
                 Ok(version) if !version.can_migrate() => {
                     self.has_skipped = true;
@@ -63,10 +69,11 @@ impl<'a> Performer<'a> {
             Deed::LoadIntact(step) => self.loads.check(self.lab, self.lab.partition(&step.lpar)?),
             Deed::Migrate(step) => self.migrate(step),
             Deed::MigrateTwice(step) => self.migrate_twice(step),
-            Deed::RunsOnce(step) => self.runs_once(self.lab.partition(&step.lpar)?),
+            Deed::RunsOnce(step) => runs_once(self.lab, self.lab.partition(&step.lpar)?),
             Deed::KillConsole(step) => self.kill_console(&step.system),
             Deed::PowerButton(step) => sessions::power_button(self.lab, step),
             Deed::KillAgent(step) => sessions::kill_agent(self.lab, &step.lpar),
+            Deed::KillAgentAtEach(step) => deaths::at_each_line(self.lab, step),
             Deed::Lspartition(step) => sessions::lspartition(self.lab, step),
             Deed::Attack(step) => sessions::attack(self.lab, step),
             Deed::Impostor(step) => sessions::impostor(self.lab, step),
@@ -206,34 +213,6 @@ impl<'a> Performer<'a> {
         }
     }
 
-    fn runs_once(&self, partition: &Partition) -> Seen {
-        let name = &partition.spec.name;
-        let view = partition.view();
-        let wrong = |why: String| Err(Error::guest(name, "run exactly once", why));
-        let mut held = partition.take()?;
-        let Some(body) = held.as_mut() else { return wrong("it does not run".into()) };
-        let state = run_state(&mut body.qmp)?;
-        if state != "running" {
-            return wrong(format!("QEMU says {state}"));
-        }
-        let activated = self.lab.partitions.iter().filter(|other| other.view().state != State::NotActivated).count();
-        let processes = qemu_processes()?;
-        if processes != activated {
-            return wrong(format!("{processes} QEMU processes for {activated} partitions"));
-        }
-        let frame = self.lab.frame(&view.system)?;
-        let hello = self.lab.guests.hello(&frame.console, name, QUICK)?;
-        if hello.boot_id != view.boot_id {
-            return wrong("it has another boot id than at its start: it was booted again".into());
-        }
-        let serial = self.lab.guests.read(&frame.console, name, "/proc/device-tree/host-serial")?;
-        let serial = String::from_utf8_lossy(&serial).trim_end_matches('\0').to_owned();
-        if serial != frame.spec.serial {
-            return wrong(format!("it believes to be on {serial}, and is on {} ({})", frame.spec.serial, view.system));
-        }
-        Ok(format!("on {}, up {:.0} s, {processes} QEMU in all", view.system, seconds(hello.uptime_ms)))
-    }
-
     /// Waits until there is another one that has its partitions again.
     fn kill_console(&self, system: &str) -> Seen {
         let frame = self.lab.frame(system)?;
@@ -293,6 +272,34 @@ fn judge(journal: &Journal, step: &Migrate) -> Result<(), String> {
         }
         _ => Ok(()),
     }
+}
+
+pub(super) fn runs_once(lab: &Lab, partition: &Partition) -> Seen {
+    let name = &partition.spec.name;
+    let view = partition.view();
+    let wrong = |why: String| Err(Error::guest(name, "run exactly once", why));
+    let mut held = partition.take()?;
+    let Some(body) = held.as_mut() else { return wrong("it does not run".into()) };
+    let state = run_state(&mut body.qmp)?;
+    if state != "running" {
+        return wrong(format!("QEMU says {state}"));
+    }
+    let activated = lab.partitions.iter().filter(|other| other.view().state != State::NotActivated).count();
+    let processes = qemu_processes()?;
+    if processes != activated {
+        return wrong(format!("{processes} QEMU processes for {activated} partitions"));
+    }
+    let frame = lab.frame(&view.system)?;
+    let hello = lab.guests.hello(&frame.console, name, QUICK)?;
+    if hello.boot_id != view.boot_id {
+        return wrong("it has another boot id than at its start: it was booted again".into());
+    }
+    let serial = lab.guests.read(&frame.console, name, "/proc/device-tree/host-serial")?;
+    let serial = String::from_utf8_lossy(&serial).trim_end_matches('\0').to_owned();
+    if serial != frame.spec.serial {
+        return wrong(format!("it believes to be on {serial}, and is on {} ({})", frame.spec.serial, view.system));
+    }
+    Ok(format!("on {}, up {:.0} s, {processes} QEMU in all", view.system, seconds(hello.uptime_ms)))
 }
 
 /// QEMU processes of the lab: its namespace has no others.

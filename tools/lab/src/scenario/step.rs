@@ -47,6 +47,10 @@ pub enum Deed {
     KillConsole(OnSystem),
     /// Kills the partition's agent with all its processes; init starts it again, and it has a new session with its console.
     KillAgent(Partition),
+    /// Something is asked of the partition's agent again and again, and each time the agent is killed (SIGKILL) where it wants to
+    /// write the next line of its journal; until it has ended once before that. After each death it is started again, and
+    /// the partition is as before or as asked, as its console was told; the journal is closed; the next request works.
+    KillAgentAtEach(KillAgentAtEach),
     /// The operator asks the partition to power off: the firmware says so (EPOW), the agent tells its console in a sentence that
     /// has these words. Unless the partition was told to ignore it, it powers off then.
     PowerButton(PowerButton),
@@ -211,6 +215,28 @@ fn once() -> u32 {
     1
 }
 
+/// See [`Deed::KillAgentAtEach`].
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct KillAgentAtEach {
+    /// With an agent. For memory without events of its platform: see `hotplug_events`.
+    pub lpar: String,
+    pub line_of: Work,
+}
+
+/// What an agent keeps a journal of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Work {
+    /// Two processors go, and come back: several steps each.
+    Processors,
+    /// Two blocks of memory come, in one step, and go again.
+    Memory,
+    /// It migrates to another system.
+    Migration,
+}
+
 /// See [`Deed::PowerButton`].
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -352,6 +378,7 @@ impl Deed {
             Self::Ping(step) => vec![&step.from, &step.to],
             Self::Isolation(_) | Self::KillConsole(_) | Self::Attack(_) | Self::Cables(_) => vec![],
             Self::Lspartition(step) => vec![&step.lpar],
+            Self::KillAgentAtEach(step) => vec![&step.lpar],
             Self::PowerButton(step) => vec![&step.lpar],
             Self::Impostor(step) => vec![&step.lpar],
             Self::Dlpar(step) => vec![&step.lpar],
