@@ -3,6 +3,7 @@
 
 use platform::adapter::Mac;
 use platform::devicetree::Property;
+use platform::rtas::description::{Description, Told, WORK_AREA_BYTES};
 use platform::rtas::{dump, event, line};
 use platform::{cpuinfo, drc, kernellog, lparcfg, meminfo, memory, mobility};
 
@@ -54,5 +55,30 @@ pub(crate) fn connectors(data: &[u8]) {
     }
     if let Ok(table) = memory::Associativity::parse(data) {
         assert!(table.row(u32::MAX).is_none_or(<[u32]>::is_empty));
+    }
+}
+
+/// Takes bytes as the answers of `ibm,configure-connector`: each begins with its status and the length of what the work area has.
+pub(crate) fn configure_connector(data: &[u8]) {
+    let mut description = Description::default();
+    let mut rest = data;
+    while let Some(([status, high, low], after)) = rest.split_first_chunk::<3>() {
+        let length = usize::from(u16::from_be_bytes([*high, *low])).min(after.len()).min(WORK_AREA_BYTES);
+        let (answer, next) = after.split_at(length);
+        let mut area = [0; WORK_AREA_BYTES];
+        area[..length].copy_from_slice(answer);
+        match description.take(i32::from(*status), &area) {
+            Ok(Told::More) => rest = next,
+            Ok(Told::All) | Err(_) => break,
+        }
+    }
+    let nodes = description.into_nodes();
+    for (position, node) in nodes.iter().enumerate() {
+        let above = node.path.rsplit_once('/').map_or("", |(above, _)| above);
+        assert!(
+            above.is_empty() || nodes[..position].iter().any(|other| other.path == above),
+            "a child before its parent"
+        );
+        assert!(node.properties.iter().all(|(name, _)| !name.contains([' ', '\0'])), "ofdt would not take it");
     }
 }

@@ -180,10 +180,14 @@ fn slot(sysroot: &Sysroot, dlpar: &Requests) -> Result<Answer> {
         return Ok(Answer::No("the kernel has no module rpadlpar_io (CONFIG_HOTPLUG_PCI_RPA_DLPAR)".into()));
     }
     // Without "dt" requests (before Linux 6.12) user space has to read the firmware's answers through /dev/mem.
-    let lockdown = sysroot.read_text_if_present(LOCKDOWN)?;
-    let locked = lockdown.is_some_and(|text| !text.contains("[none]"));
     let why = "the kernel is locked down and too old to change the device tree itself (Linux 6.12 can)";
-    Ok(Answer::when(dlpar.lists("dt") || !locked, why))
+    Ok(Answer::when(dlpar.lists("dt") || !is_locked_down(sysroot)?, why))
+}
+
+/// Whether the kernel keeps everybody, root too, from changing what it is made of: `/dev/mem` and ofdt are closed then.
+pub fn is_locked_down(sysroot: &Sysroot) -> sysroot::Result<bool> {
+    let lockdown = sysroot.read_text_if_present(LOCKDOWN)?;
+    Ok(lockdown.is_some_and(|text| !text.contains("[none]")))
 }
 
 fn has_module(sysroot: &Sysroot) -> Result<bool> {

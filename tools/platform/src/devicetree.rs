@@ -82,6 +82,20 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// All of its properties, in the order of their names.
+    pub fn properties(&self) -> Result<Vec<(String, Property)>> {
+        let mut found = Vec::new();
+        for name in self.sysroot.list(&self.path)? {
+            if self.sysroot.is_dir(self.property_path(&name)) {
+                continue;
+            }
+            if let Some(property) = self.property(&name)? {
+                found.push((name, property));
+            }
+        }
+        Ok(found)
+    }
+
     /// A property that is one string.
     pub fn text(&self, name: &str) -> Result<Option<String>> {
         self.typed(name, "a string", |property| property.text().map(str::to_owned))
@@ -146,6 +160,11 @@ impl Property {
     /// As they are.
     pub fn bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// The same, to keep.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.0
     }
 
     /// One string, its zero byte taken off. None when it is not text or more than one string.
@@ -233,6 +252,9 @@ mod tests {
         assert_eq!(found[3].cell("reg").unwrap(), Some(0x3000_0004));
         assert_eq!(found[3].cell("absent").unwrap(), None);
         assert!(found[3].text("reg").is_err());
+        let properties = |node: &Node<'_>| node.properties().unwrap().into_iter().map(|(name, _)| name);
+        assert_eq!(properties(&found[3]).collect::<Vec<_>>(), ["reg"]);
+        assert_eq!(properties(&found[2]).count(), 0, "a child is no property");
         std::fs::create_dir_all(dir.path().join(ROOT).join("d/".repeat(DEPTH_LIMIT + 2))).unwrap();
         assert!(matches!(root(&sysroot).descendants(), Err(Error::TooMuch { of_what: "levels", .. })));
     }

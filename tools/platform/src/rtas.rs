@@ -4,6 +4,7 @@
 //! numbers here is the OpenPOWER Foundation's Linux on Power Architecture Reference, LoPAR 2.9 (2020), chapter 7 and 10.
 
 pub mod connector;
+pub mod description;
 pub mod dump;
 pub mod event;
 pub mod line;

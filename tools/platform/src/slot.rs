@@ -8,6 +8,7 @@ mod description;
 mod kernel_slots;
 mod linux_name;
 mod location;
+mod nodes;
 
 use sysroot::Sysroot;
 
@@ -19,6 +20,7 @@ pub use description::description;
 pub use kernel_slots::{KERNEL_SLOTS, KernelSlots};
 pub use linux_name::LinuxNames;
 pub use location::by_location;
+pub use nodes::{home_of, nodes_of};
 
 const VDEVICE: &str = "vdevice";
 const MY_INDEX: &str = "ibm,my-drc-index";

@@ -14,8 +14,13 @@ use std::sync::Once;
 /// A target's name and what it calls.
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 4] =
-    [("event", entry::event), ("text", entry::text), ("property", entry::property), ("connectors", entry::connectors)];
+const TARGETS: [Target; 5] = [
+    ("event", entry::event),
+    ("text", entry::text),
+    ("property", entry::property),
+    ("connectors", entry::connectors),
+    ("configure-connector", entry::configure_connector),
+];
 
 const TEXTS: [(&str, &str); 5] = [
     ("lparcfg", "lparcfg 1.9\nserial_number=IBM,0212345AB\npartition_id=3\ncapacity_weight=128\n"),
@@ -42,6 +47,47 @@ const CONNECTORS: [(&str, &[u8]); 4] = [
     ("associativity", b"\0\0\0\x01\0\0\0\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x02"),
 ];
 
+/// Answers of `ibm,configure-connector`: status, name, value.
+type Answers = &'static [(u8, &'static str, &'static [u8])];
+
+const DESCRIPTIONS: [(&str, Answers); 4] = [
+    (
+        "card",
+        &[(2, "ethernet@0", b""), (3, "ibm,my-drc-index", &[0x40, 0, 0, 1]), (3, "ibm,usable", b""), (0, "", b"")],
+    ),
+    (
+        "bridge-with-card",
+        &[
+            (2, "pci@1", b""),
+            (2, "usb@0", b""),
+            (4, "", b""),
+            (2, "usb@1", b""),
+            (3, "reg", b"x"),
+            (4, "", b""),
+            (0, "", b""),
+        ],
+    ),
+    ("siblings", &[(2, "pci@1", b""), (1, "interrupt-controller@1", b""), (3, "reg", &[0; 16]), (0, "", b"")]),
+    ("more-memory", &[(2, "pci@1", b""), (5, "", b"")]),
+];
+
+/// As the target reads them: status, length of the work area, and the area, in which the name begins at byte 20.
+fn work_areas(answers: Answers) -> Vec<u8> {
+    let area = |(status, name, value): &(u8, &str, &[u8])| {
+        let value_at = 20 + name.len() + 1;
+        let mut area: Vec<u8> = [0x4000_0001, 0, 20, value.len(), value_at]
+            .iter()
+            .flat_map(|word| u32::try_from(*word).unwrap().to_be_bytes())
+            .chain(name.bytes())
+            .chain([0])
+            .collect();
+        area.extend(*value);
+        let length = u16::try_from(area.len()).unwrap().to_be_bytes();
+        [&[*status], length.as_slice(), &area].concat()
+    };
+    answers.iter().flat_map(area).collect()
+}
+
 fn inputs(kind: &str, target: &str) -> Vec<PathBuf> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz").join(kind).join(target);
     let mut paths: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -65,6 +111,9 @@ fn write_seeds_if_asked() {
         }
         for (name, bytes) in CONNECTORS {
             write("connectors", name, bytes);
+        }
+        for (name, answers) in DESCRIPTIONS {
+            write("configure-connector", name, &work_areas(answers));
         }
         for (name, bytes) in PROPERTIES {
             write("property", name, bytes);

@@ -11,7 +11,8 @@
 //! - Symbolic links: live, the kernel resolves them as ever. In a recorded machine they are resolved beneath its root by
 //!   `openat2(RESOLVE_IN_ROOT)` (nix has it; Linux 5.6), so that an absolute link of the recorded machine stays in the record.
 //! - Reads are bounded. Every error names operation, path and cause; [`Error::errno`] gives the kernel's number.
-//! - [`Sysroot::rtas`] calls the firmware, for the few calls on its list; it is the only unsafe code of the workspace.
+//! - [`Sysroot::rtas`] and [`Sysroot::rtas_through_work_area`] call the firmware, for the few calls on their lists.
+//! - These and [`Sysroot::system_parameter`] are the only unsafe code of the workspace.
 //! - [`Sysroot::write_attribute`] is one `write(2)`, as sysfs and procfs want it. [`Sysroot::replace_file`] is whole or absent.
 //!
 //! The rule is enforced: crates that use this one link their `clippy.toml` to `callers/clippy.toml` here, which disallows
@@ -29,6 +30,7 @@ mod socket;
 mod space;
 mod system_parameter;
 mod uname;
+mod work_area;
 mod write;
 
 use std::os::fd::OwnedFd;
@@ -40,6 +42,7 @@ pub use lock::{Guard, Owner};
 pub use read::{READ_LIMIT_BYTES, Stat};
 pub use space::Space;
 pub use uname::Uname;
+pub use work_area::WORK_AREA_BYTES;
 
 /// The result of every operation here.
 pub type Result<T> = std::result::Result<T, Error>;
