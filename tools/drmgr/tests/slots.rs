@@ -4,9 +4,12 @@
 
 mod pseries;
 
+use std::io::{Read as _, Write as _};
+
 use pseries::{Machine, Said};
 
 const DLPAR: &str = "sys/kernel/dlpar";
+const OFDT: &str = "proc/powerpc/ofdt";
 const VIRTUAL: &str = "U8286.41A.2166666-V3-C1";
 
 /// A partition whose kernel can change the device tree, with these answers of its firmware: the call with its words, and a line
@@ -107,18 +110,127 @@ fn a_bridge_goes_after_its_cards() {
 }
 
 #[test]
-fn a_kernel_that_does_not_know_the_device_tree_is_named() {
+fn a_kernel_that_cannot_change_the_device_tree_is_named() {
+    let removals = ["-c slot -r -s 0x30000002", "-c phb -r -s PHB~0", "-c pci -r -n -s C1"];
+    let additions = [format!("-c slot -a -s {VIRTUAL}")];
+    let check = |machine: &Machine, lines: &mut dyn Iterator<Item = &str>, words: &str| {
+        for line in lines {
+            let said = machine.drmgr(line);
+            assert_eq!((said.status, said.err.contains(words)), (255, true), "{line}: {}", said.err);
+            assert!(asked(machine).iter().all(|call| call.starts_with("sense")), "{line}: {:?}", asked(machine));
+        }
+    };
     let machine = Machine::new();
-    machine.file("rtas/asked", "");
-    for line in ["-c slot -r -s 0x30000002", "-c phb -r -s PHB~0", "-c pci -r -n -s C1"] {
-        let said = machine.drmgr(line);
-        assert_eq!(said.status, 255, "{line}");
-        assert!(said.err.contains("Linux 6.12"), "{line}: {}", said.err);
-    }
-    machine.file(DLPAR, "memory,cpu,dt\n").remove("rtas/asked");
-    std::fs::remove_dir(machine.path().join("rtas")).unwrap();
+    machine.file("rtas/asked", "").file("rtas/get-sensor-state+9003+0x30000001", "0 2\n");
+    check(&machine, &mut removals.into_iter(), "Linux 6.12");
+    machine.file(OFDT, "");
+    check(&machine, &mut additions.iter().map(String::as_str), "needs /dev/mem");
+    machine.file("dev/mem", "").file("sys/kernel/security/lockdown", "none [integrity] confidentiality\n");
+    check(&machine, &mut removals.into_iter().chain(additions.iter().map(String::as_str)), "lockdown");
+    machine.file(DLPAR, "memory,cpu,dt\n");
+    std::fs::remove_dir_all(machine.path().join("rtas")).unwrap();
     let said = machine.drmgr("-c slot -r -s 0x30000002");
     assert!(said.status == 255 && said.err.contains("calls to firmware"), "{}", said.err);
+}
+
+/// A partition whose kernel (Linux 6.1) is told about each node through ofdt.
+fn old_machine(answers: &[(&str, &str)]) -> Machine {
+    let machine = machine(answers);
+    machine.file(DLPAR, "memory,cpu\n").file("dev/mem", "");
+    machine
+}
+
+/// What firmware describes of a connector: statuses, names and values.
+fn describes(machine: &Machine, index: u32, answers: &[(i32, &str, &[u8])]) {
+    let line = |(status, name, value): &(i32, &str, &[u8])| {
+        let words = [index, 0, 20, u32::try_from(value.len()).unwrap(), u32::try_from(20 + name.len() + 1).unwrap()];
+        let words = words.iter().flat_map(|word| word.to_be_bytes());
+        let area: Vec<u8> = words.chain(name.bytes()).chain([0]).chain(value.iter().copied()).collect();
+        format!("{status} {}\n", area.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+    };
+    let lines: String = answers.iter().map(line).collect();
+    machine.file(&format!("rtas/ibm,configure-connector+{index:#x}"), lines);
+}
+
+/// An adapter with a node below it.
+const ADAPTER: [(i32, &str, &[u8]); 6] = [
+    (2, "v-scsi@30000001", b""),
+    (3, "ibm,my-drc-index", &[0x30, 0, 0, 1]),
+    (-2, "", b""), // busy
+    (3, "ibm,usable", b""),
+    (2, "disk@0", b""),
+    (0, "", b""),
+];
+
+/// What is written to ofdt while something is done: a recorded file would keep the last request only, a pipe keeps all.
+fn told_ofdt(machine: &Machine, act: impl FnOnce()) -> Vec<String> {
+    let path = machine.path().join(OFDT);
+    nix::unistd::mkfifo(&path, nix::sys::stat::Mode::from_bits_truncate(0o600)).unwrap();
+    let mut pipe = std::fs::OpenOptions::new().read(true).write(true).open(&path).unwrap();
+    act();
+    pipe.write_all(b"END").unwrap();
+    let (mut bytes, mut piece) = (Vec::new(), [0; 4096]);
+    while !bytes.ends_with(b"END") {
+        let read = pipe.read(&mut piece).unwrap();
+        bytes.extend(&piece[..read]);
+    }
+    let text =
+        String::from_utf8_lossy(&bytes).replace("add_node", "\nadd_node").replace("remove_node", "\nremove_node");
+    let requests = text.strip_suffix("END").unwrap().lines().filter(|line| !line.is_empty());
+    requests.map(|request| request.replace('\0', ".")).collect()
+}
+
+#[test]
+fn without_dt_requests_each_node_is_told_to_the_kernel() {
+    let machine = agreeable(old_machine(&[("get-sensor-state+9003+0x30000001", "0 2\n")]), &["0x30000001"]);
+    describes(&machine, 0x3000_0001, &ADAPTER);
+    let told = told_ofdt(&machine, || {
+        let said = machine.drmgr(&format!("-c slot -a -s {VIRTUAL}"));
+        assert_eq!((said.status, said.out.as_str()), (0, ""), "{}", said.err);
+    });
+    let nodes = [
+        "add_node /vdevice/v-scsi@30000001 ibm,my-drc-index 4 0..\u{1} ibm,usable 0 .",
+        "add_node /vdevice/v-scsi@30000001/disk@0.",
+    ];
+    assert_eq!(told, nodes);
+    let mut calls = asked(&machine);
+    calls.dedup();
+    let expected = ["sense 0x30000001", "9003+0x30000001+1", "9001+0x30000001+1", "ibm,configure-connector+0x30000001"];
+    assert_eq!(calls, expected);
+    assert_eq!(machine.read(DLPAR), "memory,cpu\n");
+    assert_eq!(machine.read("sys/bus/pci/slots/control/add_slot"), VIRTUAL);
+}
+
+#[test]
+fn without_dt_requests_nodes_are_forgotten_children_first() {
+    let machine = agreeable(old_machine(&[]), &["0x20000000", "0x40000001"]);
+    machine.property("/interrupt-controller@1", "ibm,my-drc-index", [0x20, 0, 0, 0]);
+    machine.property("/pci@800000020000000/ethernet@1/port@0", "reg", [0; 4]).remove("dev/mem");
+    let told = told_ofdt(&machine, || {
+        let said = machine.drmgr("-c phb -r -s PHB~0");
+        assert_eq!((said.status, said.out.as_str()), (0, ""), "{}", said.err);
+    });
+    let card = ["remove_node /pci@800000020000000/ethernet@1/port@0", "remove_node /pci@800000020000000/ethernet@1"];
+    // The record does not forget: the card's nodes are there again when those of the bridge go.
+    let bridge = ["remove_node /pci@800000020000000", "remove_node /interrupt-controller@1"];
+    assert_eq!(told, [&card[..], &card, &bridge].concat());
+    assert_eq!(machine.read(DLPAR), "memory,cpu\n");
+}
+
+#[test]
+fn what_firmware_does_not_describe_is_given_back() {
+    let refused: [(i32, &str, &[u8]); 2] = [(2, "v-scsi@30000001", b""), (-9003, "", b"")];
+    let nonsense: [(i32, &str, &[u8]); 1] = [(2, "../cpus", b"")];
+    for (answers, words) in [(&refused[..], "has been taken back"), (&nonsense, "'../cpus' is not a name")] {
+        let machine = agreeable(old_machine(&[("get-sensor-state+9003+0x30000001", "0 2\n")]), &["0x30000001"]);
+        machine.file(OFDT, "");
+        describes(&machine, 0x3000_0001, answers);
+        let said = machine.drmgr(&format!("-c slot -a -s {VIRTUAL}"));
+        assert_eq!((said.status, said.err.contains(words)), (255, true), "{}", said.err);
+        assert_eq!(machine.read(OFDT), "");
+        let calls = asked(&machine);
+        assert_eq!(calls[calls.len() - 2..], ["9001+0x30000001+0", "9003+0x30000001+0"]);
+    }
 }
 
 fn with_driver(machine: Machine) -> Machine {

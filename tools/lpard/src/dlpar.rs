@@ -18,7 +18,8 @@
 //!
 //! The [`kernel`] has two real implementations: the running one (files of `/sys` and `/proc`) and the [`simulator`], firmware
 //! and kernel in memory with a fault wherever a test wants one. The [`journal`] has each step on the disk before it begins, so
-//! that whoever comes after a killed engine knows what it had begun. The [`lock`] is the one that Debian's drmgr takes.
+//! that whoever comes after a killed engine knows what it had begun. The [`lock`] is the one that Debian's drmgr takes. Kernels
+//! before Linux 6.12 cannot change the device tree by a connector's number: there a step is done node by node through ofdt.
 
 pub mod act;
 mod effect;
@@ -26,6 +27,7 @@ pub mod inventory;
 pub mod journal;
 pub mod kernel;
 pub mod lock;
+mod ofdt;
 pub mod outcome;
 pub mod plan;
 pub mod request;

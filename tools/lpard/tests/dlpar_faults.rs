@@ -39,6 +39,12 @@ fn change() -> impl Strategy<Value = Change> {
     prop_oneof![Just(Change::Add), Just(Change::Remove)]
 }
 
+/// Both ways to change the device tree.
+fn simulator(ofdt: bool) -> Simulator {
+    let simulator = Simulator::new(SHAPE);
+    if ofdt { simulator.with_ofdt() } else { simulator }
+}
+
 /// The nth slot or bridge; the partition has the first of two.
 fn place(change: Change, kind: PlaceKind, n: u32) -> Request {
     let class = if kind == PlaceKind::Slot { 0x3000_0000 } else { 0x2000_0000 };
@@ -84,7 +90,8 @@ fn replayed(before: &Simulator, steps: &[Step]) -> Simulator {
     replayed
 }
 
-/// What the partition is by an outcome's account: what was done stays, and devices that could not be brought back are gone.
+/// What the partition is by an outcome's account: what was done stays, devices that could not be brought back are gone, and nodes
+/// that could not be put back are where they are said to be.
 fn told(before: &Simulator, outcome: &Outcome) -> Simulator {
     let mut told = replayed(before, &outcome.done);
     let lost = outcome.stuck.iter().filter(|failure| matches!(failure.step, Step::Device { change: Change::Add, .. }));
@@ -92,7 +99,18 @@ fn told(before: &Simulator, outcome: &Outcome) -> Simulator {
         // One that was gone before is gone already.
         let _ = told.perform(&failure.step.undo());
     }
+    for failure in outcome.failed.iter().chain(&outcome.stuck) {
+        if let StepError::Halfway { left, .. } = &failure.error {
+            told.turn_around(left);
+        }
+    }
     told
+}
+
+/// Whether a step says that it ended half way, so that something is neither there nor not.
+fn is_halfway(outcome: &Outcome) -> bool {
+    let mut failures = outcome.failed.iter().chain(&outcome.stuck);
+    failures.any(|failure| matches!(failure.error, StepError::Halfway { .. }))
 }
 
 /// Whether a step leaves the choice of blocks to the kernel, so that a replay may choose others.
@@ -107,11 +125,12 @@ proptest! {
     fn after_any_faults_the_partition_is_what_the_outcome_says(
         request in request(),
         partial in any::<bool>(),
-        faults in proptest::collection::btree_set(0u32..60, 0..8),
+        ofdt in any::<bool>(),
+        faults in proptest::collection::btree_set(0u32..90, 0..8),
         pinned in proptest::collection::btree_set(0u32..8, 0..4),
         withdrawn in proptest::collection::btree_set(4u32..8, 0..3),
     ) {
-        let mut simulator = Simulator::new(SHAPE);
+        let mut simulator = simulator(ofdt);
         for n in pinned {
             simulator.pin(DrcIndex(0x8000_0000 + n));
         }
@@ -126,10 +145,11 @@ proptest! {
             prop_assert!(simulator.same_state(&before), "a refused request changed something");
             return Ok(());
         };
-        prop_assert!(simulator.places_are_settled() || !outcome.stuck.is_empty(), "half a slot after {}", outcome);
+        let is_told = !outcome.stuck.is_empty() || is_halfway(&outcome);
+        prop_assert!(simulator.places_are_settled() || is_told, "half a slot after {}", outcome);
         prop_assert!(outcome.amount() <= outcome.asked);
         prop_assert_eq!(outcome.is_complete(), outcome.amount() == outcome.asked);
-        if !partial && !outcome.is_complete() && outcome.stuck.is_empty() {
+        if !partial && !outcome.is_complete() && !is_told {
             prop_assert_eq!(outcome.amount(), 0);
             prop_assert!(simulator.same_state(&before), "not all was done, and not all was undone: {}", outcome);
         }
@@ -141,8 +161,8 @@ proptest! {
 
 proptest! {
     #[test]
-    fn a_plan_never_means_more_than_its_request(request in request(), partial in any::<bool>()) {
-        let simulator = Simulator::new(SHAPE);
+    fn a_plan_never_means_more_than_its_request(request in request(), partial in any::<bool>(), ofdt in any::<bool>()) {
+        let simulator = simulator(ofdt);
         let Ok(plan) = plan(&request, Terms { partial }, &simulator.observe(&request).unwrap()) else { return Ok(()) };
         prop_assert!(plan.quota <= plan.asked && (partial || plan.quota == plan.asked));
         prop_assert!(plan.attempts.iter().all(|step| step.amount() <= plan.asked));
@@ -158,6 +178,11 @@ proptest! {
         prop_assert_eq!(plan.asked, asked);
         prop_assert!(named.is_none_or(|named| plan.attempts.len() == named), "what is named is not chosen from others");
     }
+}
+
+/// One of each kind with each way to change the device tree.
+fn on_each_kernel() -> impl Iterator<Item = (Simulator, Request)> {
+    [false, true].into_iter().flat_map(|ofdt| of_each_kind().map(|request| (simulator(ofdt), request)))
 }
 
 /// One of each kind, of which no other thing can take the place when something fails.
@@ -182,14 +207,13 @@ fn of_each_kind() -> [Request; 13] {
 /// Every single fault of a request, one after the other: there is none that is not tried.
 #[test]
 fn a_fault_at_every_operation_is_undone_or_told() {
-    for request in &of_each_kind() {
-        let mut unbroken = Simulator::new(SHAPE);
-        assert!(run(&mut unbroken, request, Terms::default(), &mut Nowhere).unwrap().is_complete());
+    for (before, request) in on_each_kernel() {
+        let mut unbroken = before.clone();
+        assert!(run(&mut unbroken, &request, Terms::default(), &mut Nowhere).unwrap().is_complete());
         for operation in 0..unbroken.operations() {
-            let before = Simulator::new(SHAPE);
             let mut simulator = before.clone();
             simulator.break_at(Faults::at([operation]));
-            let outcome = run(&mut simulator, request, Terms::default(), &mut Nowhere).unwrap();
+            let outcome = run(&mut simulator, &request, Terms::default(), &mut Nowhere).unwrap();
             assert!(
                 simulator.is_consistent() && simulator.places_are_settled(),
                 "{request}, fault {operation}: {outcome}"
@@ -202,12 +226,13 @@ fn a_fault_at_every_operation_is_undone_or_told() {
 /// Every pair of faults: the second one strikes while the first is undone.
 #[test]
 fn a_fault_while_a_fault_is_undone_is_told_as_it_is() {
-    let before = Simulator::new(SHAPE);
-    for request in &of_each_kind() {
-        for (first, second) in (0..24).flat_map(|first| (first + 1..24).map(move |second| (first, second))) {
+    const OPERATIONS: u32 = 48;
+    for (before, request) in on_each_kernel() {
+        let pairs = (0..OPERATIONS).flat_map(|first| (first + 1..OPERATIONS).map(move |second| (first, second)));
+        for (first, second) in pairs {
             let mut simulator = before.clone();
             simulator.break_at(Faults::at([first, second]));
-            let outcome = run(&mut simulator, request, Terms::default(), &mut Nowhere).unwrap();
+            let outcome = run(&mut simulator, &request, Terms::default(), &mut Nowhere).unwrap();
             if kernel_chooses(&outcome.done) {
                 continue;
             }
@@ -314,18 +339,28 @@ fn an_engine_killed_at_any_line_of_its_journal_is_put_in_order() {
         place(Change::Add, PlaceKind::Bridge, 1),
         card(CardTask::Add, 1, true),
     ];
-    for (request, lines_to_live) in requests.iter().flat_map(|request| (0..40).map(move |lines| (request, lines))) {
-        let (_directory, sysroot) = machine();
-        let mut simulator = Simulator::new(SHAPE);
-        let before = simulator.clone();
-        let mut journal = Mortal { journal: OnDisk::new(&sysroot), lines_to_live };
-        let killed = catch_unwind(AssertUnwindSafe(|| run(&mut simulator, request, Terms::default(), &mut journal)));
-        let recovery = recovered(&sysroot, &mut simulator);
-        match killed {
-            Ok(_) => assert_eq!(recovery, None, "a finished operation is left alone"),
-            Err(_) => assert!(simulator.same_state(&before), "killed before line {lines_to_live}: {recovery:?}"),
+    for (ofdt, request) in requests.iter().flat_map(|request| [(false, request), (true, request)]) {
+        let mut lines_to_live = 0;
+        while is_killed_and_put_in_order(ofdt, request, lines_to_live) {
+            lines_to_live += 1;
         }
+        assert!(lines_to_live >= 8, "{request} was not killed: {lines_to_live} lines");
     }
+}
+
+/// Kills an engine after so many lines of its journal; whether it lived so long.
+fn is_killed_and_put_in_order(ofdt: bool, request: &Request, lines_to_live: u32) -> bool {
+    let (_directory, sysroot) = machine();
+    let mut simulator = simulator(ofdt);
+    let before = simulator.clone();
+    let mut journal = Mortal { journal: OnDisk::new(&sysroot), lines_to_live };
+    let killed = catch_unwind(AssertUnwindSafe(|| run(&mut simulator, request, Terms::default(), &mut journal)));
+    let recovery = recovered(&sysroot, &mut simulator);
+    match killed {
+        Ok(_) => assert_eq!(recovery, None, "a finished operation is left alone"),
+        Err(_) => assert!(simulator.same_state(&before), "killed before line {lines_to_live}: {recovery:?}"),
+    }
+    killed.is_err()
 }
 
 #[test]
@@ -342,17 +377,53 @@ fn a_step_that_was_done_and_not_written_down_is_found() {
         card(CardTask::Remove, 0, false),
         card(CardTask::Remove, 3, false),
     ];
-    for request in requests {
+    for (ofdt, request) in requests.iter().flat_map(|request| [(false, request), (true, request)]) {
         for steps_to_live in 1..20 {
             let (_directory, sysroot) = machine();
-            let mut simulator = Simulator::new(SHAPE);
+            let mut simulator = simulator(ofdt);
             let before = simulator.clone();
             let mut kernel = DiesAfter { simulator: &mut simulator, steps_to_live };
             let mut journal = OnDisk::new(&sysroot);
-            let killed = catch_unwind(AssertUnwindSafe(|| run(&mut kernel, &request, Terms::default(), &mut journal)));
+            let killed = catch_unwind(AssertUnwindSafe(|| run(&mut kernel, request, Terms::default(), &mut journal)));
             let recovery = recovered(&sysroot, &mut simulator);
-            assert!(killed.is_ok() || simulator.same_state(&before), "{request}: {recovery:?}");
+            if killed.is_ok() {
+                break;
+            }
+            assert!(simulator.same_state(&before), "{request}: {recovery:?}");
         }
+    }
+}
+
+/// The first lines of a request's journal after which the nodes of this connector are in flight: the engine is killed there, when
+/// the kernel has done them all.
+fn killed_in_nodes_of(index: u32, request: &Request, sysroot: &Sysroot) -> Simulator {
+    let killed_at = |lines_to_live| {
+        let mut simulator = simulator(true);
+        let mut journal = Mortal { journal: OnDisk::new(sysroot), lines_to_live };
+        let killed = catch_unwind(AssertUnwindSafe(|| run(&mut simulator, request, Terms::default(), &mut journal)));
+        assert!(killed.is_err(), "it ended before there were nodes");
+        let in_flight = journal::leftover(sysroot).unwrap().unwrap().in_flight;
+        let is_it = |step: &Step| matches!(step, Step::Node { index: DrcIndex(other), .. } if *other == index);
+        in_flight.is_some_and(|step| is_it(&step)).then_some(simulator)
+    };
+    (2..60).find_map(killed_at).unwrap()
+}
+
+/// An engine that is killed between two nodes of one step.
+#[test]
+fn half_a_tree_that_a_killed_engine_left_is_put_in_order() {
+    let (add, remove) = (place(Change::Add, PlaceKind::Bridge, 1), place(Change::Remove, PlaceKind::Bridge, 0));
+    for (index, request, not_yet_done) in [
+        (0x2000_0001, &add, &["/interrupt-controller@1"][..]),
+        (0x2000_0001, &add, &["/interrupt-controller@1", "/pci@800000020000001/isa@0"]),
+        (0x2000_0000, &remove, &["/pci@800000020000000"]),
+        (0x2000_0000, &remove, &["/pci@800000020000000", "/pci@800000020000000/isa@0"]),
+    ] {
+        let (_directory, sysroot) = machine();
+        let mut simulator = killed_in_nodes_of(index, request, &sysroot);
+        simulator.turn_around(&not_yet_done.iter().map(ToString::to_string).collect::<Vec<_>>());
+        let recovery = recovered(&sysroot, &mut simulator).unwrap();
+        assert!(simulator.same_state(&self::simulator(true)), "{request}, not yet {not_yet_done:?}: {recovery:?}");
     }
 }
 

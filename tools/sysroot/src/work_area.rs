@@ -32,9 +32,16 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(60);
 const CALLS: Calls = &[("ibm,configure-connector", 2, 1)];
 
 impl Sysroot {
-    /// Whether there is a work area: opens what it is reached through, and closes it again.
+    /// Whether calls can be made so: opens what the work area is reached through, and closes it again.
     pub fn reach_work_area(&self) -> Result<()> {
-        self.memory().map(drop)
+        self.memory()?;
+        if self.mode == Mode::Live {
+            self.work_area_address()?;
+            for (call, inputs, outputs) in CALLS {
+                self.token(&rtas::checked(CALLS, call, *inputs, *outputs)?)?;
+            }
+        }
+        Ok(())
     }
 
     /// Calls the firmware with `area`, which then has the answer; returns the status, which may ask to call again.

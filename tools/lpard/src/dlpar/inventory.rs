@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fmt;
 
+use nix::errno::Errno;
+use platform::capability::is_locked_down;
 use platform::cpu::{self, Core};
 use platform::drc::DrcIndex;
 use platform::lparcfg::{self, Lparcfg};
@@ -15,6 +17,7 @@ use platform::rtas::connector::Entity;
 use platform::rtas::status::{Call, meaning};
 use sysroot::Sysroot;
 
+use super::ofdt::OFDT;
 use super::request::{Parameter, Request};
 
 pub(super) use cards::devices_of;
@@ -48,10 +51,27 @@ pub struct Interface {
     pub cpu: bool,
     /// Memory.
     pub memory: bool,
-    /// Nodes of the device tree (Linux 6.12).
-    pub device_tree: bool,
+    /// Nodes of the device tree.
+    pub device_tree: DeviceTree,
     /// Whether connectors can be asked of firmware and given back: calls that the kernel does not make for slots.
     pub firmware: bool,
+}
+
+/// How the nodes of a connector can be changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DeviceTree {
+    /// Not at all.
+    #[default]
+    Fixed,
+    /// The kernel does it (Linux 6.12).
+    Kernel,
+    /// Node by node, through ofdt.
+    Ofdt {
+        /// Whether firmware's buffer can be reached, without which it cannot tell what is to be added.
+        work_area: bool,
+    },
+    /// It could be through ofdt, but lockdown forbids that.
+    LockedDown,
 }
 
 /// A slot or a host bridge.
@@ -187,19 +207,19 @@ impl Inventory {
                 inventory.memory = Memory::read(sysroot)?;
             }
             Request::Place { kind, which, .. } => {
-                inventory.interface = Interface::read(sysroot)?;
+                inventory.interface = Interface::with_tree(sysroot)?;
                 inventory.places = places::read(sysroot, *kind, which)?;
             }
             Request::Card { which, .. } | Request::Light { which, .. } => {
-                inventory.interface = Interface::read(sysroot)?;
+                inventory.interface = Interface::with_tree(sysroot)?;
                 inventory.cards = cards::read(sysroot, which)?;
             }
             Request::Partner { of } => {
-                inventory.interface = Interface::read(sysroot)?;
+                inventory.interface = Interface::with_tree(sysroot)?;
                 inventory.cards = cards::with_partner(sysroot, *of)?;
             }
             Request::CardsBelow { above, .. } => {
-                inventory.interface = Interface::read(sysroot)?;
+                inventory.interface = Interface::with_tree(sysroot)?;
                 inventory.cards = cards::below(sysroot, *above)?;
             }
             Request::Parameter { .. } => {
@@ -221,10 +241,34 @@ impl Interface {
         })
     }
 
+    /// The same, with how the device tree is changed where the kernel does not do it.
+    fn with_tree(sysroot: &Sysroot) -> sysroot::Result<Self> {
+        let mut interface = Self::read(sysroot)?;
+        if interface.device_tree == DeviceTree::Fixed && sysroot.exists(OFDT) {
+            interface.device_tree = DeviceTree::through_ofdt(sysroot)?;
+        }
+        Ok(interface)
+    }
+
     /// From `memory,cpu,dt`.
     pub fn parse(words: &str) -> Self {
         let has = |word| words.trim().split(',').any(|found| found == word);
-        Self { cpu: has("cpu"), memory: has("memory"), device_tree: has("dt"), firmware: false }
+        let device_tree = if has("dt") { DeviceTree::Kernel } else { DeviceTree::Fixed };
+        Self { cpu: has("cpu"), memory: has("memory"), device_tree, firmware: false }
+    }
+}
+
+impl DeviceTree {
+    /// Lockdown closes ofdt and firmware's buffer. Where it does not say so itself, EPERM does: root that may open anything else.
+    fn through_ofdt(sysroot: &Sysroot) -> sysroot::Result<Self> {
+        if is_locked_down(sysroot)? {
+            return Ok(Self::LockedDown);
+        }
+        Ok(match sysroot.reach_work_area() {
+            Ok(()) => Self::Ofdt { work_area: true },
+            Err(error) if error.errno() == Some(Errno::EPERM) => Self::LockedDown,
+            Err(_) => Self::Ofdt { work_area: false },
+        })
     }
 }
 
@@ -301,7 +345,7 @@ mod tests {
     #[test]
     fn the_words_of_the_kernel_are_whole_words() {
         assert_eq!(Interface::parse("memory,cpu\n"), Interface { cpu: true, memory: true, ..Interface::default() });
-        assert!(Interface::parse("memory,cpu,dt\n").device_tree);
+        assert_eq!(Interface::parse("memory,cpu,dt\n").device_tree, DeviceTree::Kernel);
         assert_eq!(Interface::parse("cpuset"), Interface::default());
     }
 

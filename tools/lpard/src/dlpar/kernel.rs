@@ -2,8 +2,10 @@
 
 mod firmware;
 mod live;
+mod tree;
 
 use nix::errno::Errno;
+use platform::rtas::description::Problem;
 use platform::rtas::status::{Call, meaning};
 
 use super::inventory::{Inventory, ObserveError};
@@ -46,6 +48,17 @@ pub enum StepError {
         /// What it answered.
         status: i32,
     },
+    /// What firmware describes of a connector cannot be a part of the device tree.
+    #[error("what firmware describes of the connector cannot be used: {0}")]
+    Description(Problem),
+    /// A step of several parts was stopped by this, and what had been done of it could not be undone.
+    #[error("{error}; these nodes could not be put back: {}", left.join(", "))]
+    Halfway {
+        /// What stopped it.
+        error: Box<StepError>,
+        /// The paths of the nodes that are there and were not, or the other way round.
+        left: Vec<String>,
+    },
 }
 
 impl StepError {
@@ -58,15 +71,17 @@ impl StepError {
     pub fn errno(&self) -> Option<Errno> {
         match self {
             Self::Kernel { errno, .. } => Some(*errno),
-            Self::Firmware { .. } => None,
+            Self::Firmware { .. } | Self::Description(_) => None,
+            Self::Halfway { error, .. } => error.errno(),
         }
     }
 
     /// The firmware's status.
     pub fn status(&self) -> Option<i32> {
         match self {
-            Self::Kernel { .. } => None,
+            Self::Kernel { .. } | Self::Description(_) => None,
             Self::Firmware { status, .. } => Some(*status),
+            Self::Halfway { error, .. } => error.status(),
         }
     }
 }
@@ -114,6 +129,8 @@ fn reason(step: &Step, errno: Errno) -> &'static str {
         (Step::Card { change: Remove, .. }, Errno::ENXIO) => "a driver does not let the card go",
         (Step::Node { change: Add, .. }, Errno::EINVAL) => "the node is there already",
         (Step::Node { .. }, Errno::EIO) => "firmware does not describe the connector",
+        (Step::Node { change: Add, .. }, Errno::ENODEV) => "no node of the device tree has the connector",
+        (Step::Node { change: Remove, .. }, Errno::EBUSY) => "something was added below the node meanwhile",
         (Step::Place { .. }, Errno::ENODEV) => "the kernel knows no slot of that name",
         (Step::Place { change: Add, .. }, Errno::EINVAL) => "the slot is there already",
         (Step::Place { change: Remove, .. }, Errno::EINVAL) => "the slot is gone already",

@@ -13,9 +13,9 @@ use std::fmt;
 
 use platform::drc::DrcIndex;
 
-use super::inventory::{Inventory, Needed, Sense};
+use super::inventory::{DeviceTree, Interface, Inventory, Needed, Sense};
 use super::request::{CardTask, Change, Request, Terms};
-use super::step::Step;
+use super::step::{NodesBy, Step};
 
 /// What will be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,9 +98,22 @@ pub enum Refusal {
         /// By what.
         needed: Needed,
     },
-    /// The kernel would have to be told what firmware says of a slot.
-    #[error("this kernel cannot ask firmware what is in a slot (Linux 6.12 can: /sys/kernel/dlpar says dt)")]
-    OldKernel,
+    /// The kernel has neither way to change the device tree.
+    #[error(
+        "this kernel cannot change its device tree: neither takes /sys/kernel/dlpar 'dt' requests (Linux 6.12) nor is there /proc/ppc64/ofdt"
+    )]
+    FixedTree,
+    /// The kernel keeps its device tree and firmware's buffer closed.
+    #[error(
+        "this kernel (before Linux 6.12) needs /dev/mem and /proc/ppc64/ofdt for slots, which lockdown refuses, or root without \
+         CAP_SYS_RAWIO lacks"
+    )]
+    LockedDown,
+    /// Firmware could not tell what is in a slot.
+    #[error(
+        "this kernel (before Linux 6.12) needs /dev/mem to hear what firmware describes, which cannot be opened (root? CONFIG_DEVMEM?)"
+    )]
+    NoWorkArea,
     /// Firmware cannot be asked.
     #[error("slots need calls to firmware, which cannot be made here (rtas(2))")]
     NoFirmware,
@@ -160,8 +173,8 @@ pub fn plan(request: &Request, terms: Terms, inventory: &Inventory) -> Result<Pl
             let then = card::then(*task, which, inventory);
             Ok(Plan { terms, then, ..Plan::in_order(request, steps) })
         }
-        Request::Partner { of } => Ok(Plan::in_order(request, card::partner_steps(*of, inventory))),
-        Request::CardsBelow { .. } => Ok(Plan::in_order(request, card::steps_below(inventory))),
+        Request::Partner { of } => Ok(Plan::in_order(request, card::partner_steps(*of, inventory)?)),
+        Request::CardsBelow { .. } => Ok(Plan::in_order(request, card::steps_below(inventory)?)),
         Request::Light { which, say } => Ok(Plan::in_order(request, vec![card::light(which, *say, inventory)?])),
         Request::Parameter { parameter, target } => {
             let step = parameter::step(*parameter, *target, inventory)?;
@@ -221,6 +234,17 @@ fn expect(change: Change, is_present: bool, what: &'static str, name: &str) -> R
         (Change::Add, true) => Err(Refusal::Present { what, name }),
         (Change::Remove, false) => Err(Refusal::Absent { what, name }),
         _ => Ok(()),
+    }
+}
+
+/// Who changes the device tree on this kernel. To add, firmware has to be heard.
+fn nodes_by(change: Change, interface: Interface) -> Result<NodesBy, Refusal> {
+    match interface.device_tree {
+        DeviceTree::Fixed => Err(Refusal::FixedTree),
+        DeviceTree::Kernel => Ok(NodesBy::Kernel),
+        DeviceTree::LockedDown => Err(Refusal::LockedDown),
+        DeviceTree::Ofdt { work_area: false } if change == Change::Add => Err(Refusal::NoWorkArea),
+        DeviceTree::Ofdt { .. } => Ok(NodesBy::Ofdt),
     }
 }
 

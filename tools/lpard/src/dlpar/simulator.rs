@@ -6,12 +6,15 @@
 //! with the same error numbers. To add or remove something it makes firmware calls in the order of the real kernel
 //! (`dlpar_acquire_drc`, `configure-connector`, online; offline, `dlpar_release_drc`) and takes back what it did when one of
 //! them fails. Every call and every switching on or off is an *operation* with a number, and [`Faults`] says which numbers
-//! fail: so a test can break a request at every place it has.
+//! fail: so a test can break a request at every place it has. The kernel can be one that changes the device tree by itself, or one
+//! that is told node by node.
 
 mod cards;
 mod firmware;
 mod grammar;
+mod nodes;
 mod places;
+mod tree;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,8 +25,10 @@ use platform::drc::DrcIndex;
 use self::firmware::Firmware;
 use self::grammar::{Command, Resource, Selection};
 use self::places::Places;
-use super::inventory::{Block, DLPAR, Interface, Inventory, Memory, ObserveError};
+use self::tree::Simulated;
+use super::inventory::{Block, DLPAR, DeviceTree, Interface, Inventory, Memory, ObserveError};
 use super::kernel::{Kernel, StepError};
+use super::ofdt;
 use super::request::{Change, Parameter, Request};
 use super::step::{Deed, Step};
 
@@ -60,6 +65,7 @@ pub struct Simulator {
     node_cpus: BTreeMap<u32, u32>,
     places: Places,
     parameters: BTreeMap<Parameter, u64>,
+    device_tree: DeviceTree,
     faults: Faults,
 }
 
@@ -119,7 +125,25 @@ impl Simulator {
         let node_cpus =
             (0..shape.nodes.max(1)).map(|node| (node, if node == 0 { shape.cores * THREADS } else { 0 })).collect();
         let parameters = [(Parameter::CpuEntitlement, 100), (Parameter::CpuWeight, 128)].into();
-        Self { firmware, cores, blocks, node_cpus, places, parameters, faults: Faults::default() }
+        let device_tree = DeviceTree::Kernel;
+        Self { firmware, cores, blocks, node_cpus, places, parameters, device_tree, faults: Faults::default() }
+    }
+
+    /// The same with a kernel before Linux 6.12, whose device tree is changed through ofdt.
+    #[must_use]
+    pub fn with_ofdt(mut self) -> Self {
+        self.device_tree = DeviceTree::Ofdt { work_area: true };
+        self
+    }
+
+    /// Turns around whether these nodes are there, as far as their parents are: what a step that ended half way says it left.
+    pub fn turn_around(&mut self, paths: &[String]) {
+        let mut parents_first: Vec<&String> = paths.iter().collect();
+        parents_first.sort_unstable();
+        for path in parents_first {
+            let present = !self.places.has_node(path) && self.places.may_have_node(path);
+            self.places.set_node(path, present);
+        }
     }
 
     /// From now on these operations fail, and no others.
@@ -330,7 +354,7 @@ impl Simulator {
 impl Kernel for Simulator {
     fn observe(&self, request: &Request) -> Result<Inventory, ObserveError> {
         let mut inventory = Inventory {
-            interface: Interface { cpu: true, memory: true, device_tree: true, firmware: true },
+            interface: Interface { cpu: true, memory: true, device_tree: self.device_tree, firmware: true },
             ..Inventory::default()
         };
         match request {
@@ -359,6 +383,9 @@ impl Kernel for Simulator {
         let done = match step.deed() {
             Deed::Write { path, text } => self.write(&path, &text),
             Deed::LetGo { index } => self.places.let_go(index, &mut self.faults),
+            Deed::Nodes { change, index } => {
+                return ofdt::change(change, index, &mut Simulated { simulator: self, step });
+            }
             Deed::Firmware { call, inputs, .. } => {
                 let in_use = |index| self.places.uses(index);
                 return match self.firmware.call(call, &inputs, in_use, &mut self.faults) {

@@ -10,6 +10,7 @@ use platform::slot::KERNEL_SLOTS;
 use serde::{Deserialize, Serialize};
 
 use super::inventory::DLPAR;
+use super::ofdt::OFDT;
 use super::request::{Change, Parameter, plural};
 
 const SLOT_CONTROL: &str = "sys/bus/pci/slots/control";
@@ -88,6 +89,9 @@ pub enum Step {
         change: Change,
         /// Of which connector.
         index: DrcIndex,
+        /// Who does it.
+        #[serde(default)]
+        by: NodesBy,
     },
     /// A slot or a bridge, among those that drivers can use. What came with it goes with it.
     Place {
@@ -130,6 +134,17 @@ pub enum Step {
     },
 }
 
+/// Who turns what firmware says of a connector into nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NodesBy {
+    /// The kernel, all at once (Linux 6.12: `dt` requests).
+    #[default]
+    Kernel,
+    /// This program: each node is told to the kernel through ofdt.
+    Ofdt,
+}
+
 /// How a step is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Deed {
@@ -152,6 +167,13 @@ pub enum Deed {
     /// By letting go of every PCI device that is at a connector.
     LetGo {
         /// Which.
+        index: DrcIndex,
+    },
+    /// By writing each node of a connector to ofdt: those that firmware describes, or those that are there.
+    Nodes {
+        /// More or less.
+        change: Change,
+        /// Of which connector.
         index: DrcIndex,
     },
 }
@@ -179,6 +201,16 @@ impl fmt::Display for Deed {
                 write!(f, "call the firmware's {}{}", call.name(), words(inputs))
             }
             Self::LetGo { index } => write!(f, "write '1' to remove of every PCI device of {index}"),
+            Self::Nodes { change: Change::Add, index } => {
+                let call = Call::ConfigureConnector.name();
+                write!(
+                    f,
+                    "call the firmware's {call} {index} until it has told all, write 'add_node' for each node to /{OFDT}"
+                )
+            }
+            Self::Nodes { change: Change::Remove, index } => {
+                write!(f, "write 'remove_node' for each node of {index}, children first, to /{OFDT}")
+            }
         }
     }
 }
@@ -197,7 +229,10 @@ impl Step {
             Self::Isolation { change, index } => Deed::indicator(Indicator::Isolation, *index, one_to(*change)),
             Self::Power { change, domain } => Deed::power(*domain, one_to(*change) * POWER_ON_PERCENT),
             Self::Light { index, to, .. } => Deed::indicator(Indicator::Light, *index, to.value()),
-            Self::Node { change, index } => Deed::write(DLPAR, format!("dt {change} index {index}")),
+            Self::Node { change, index, by: NodesBy::Kernel } => {
+                Deed::write(DLPAR, format!("dt {change} index {index}"))
+            }
+            Self::Node { change, index, by: NodesBy::Ofdt } => Deed::Nodes { change: *change, index: *index },
             Self::Place { change, name, .. } => Deed::write(format!("{SLOT_CONTROL}/{change}_slot"), name.clone()),
             Self::Device { change: Change::Add, .. } | Self::Devices { change: Change::Add, .. } => {
                 Deed::write(RESCAN, "1".to_owned())
@@ -225,7 +260,7 @@ impl Step {
             Self::Isolation { change, index } => Self::Isolation { change: change.opposite(), index },
             Self::Power { change, domain } => Self::Power { change: change.opposite(), domain },
             Self::Light { index, to, back } => Self::Light { index, to: back, back: to },
-            Self::Node { change, index } => Self::Node { change: change.opposite(), index },
+            Self::Node { change, index, by } => Self::Node { change: change.opposite(), index, by },
             Self::Place { change, index, name } => Self::Place { change: change.opposite(), index, name },
             Self::Device { change, name } => Self::Device { change: change.opposite(), name },
             Self::Card { change, slot } => Self::Card { change: change.opposite(), slot },
@@ -264,7 +299,7 @@ impl fmt::Display for Step {
             Self::Power { change: Change::Add, domain } => write!(f, "switch the power domain {domain:#x} on"),
             Self::Power { change: Change::Remove, domain } => write!(f, "switch the power domain {domain:#x} off"),
             Self::Light { index, to, .. } => write!(f, "set the light of {index} to {to}"),
-            Self::Node { change, index } => write!(f, "{change} the device-tree node of {index}"),
+            Self::Node { change, index, .. } => write!(f, "{change} the device-tree node of {index}"),
             Self::Place { change, name, .. } => write!(f, "{change} the slot '{name}'"),
             Self::Device { change, name } => write!(f, "{change} the PCI device {name}"),
             Self::Card { change: Change::Add, slot } => write!(f, "take the card in the slot '{slot}' into use"),

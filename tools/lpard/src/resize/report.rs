@@ -86,7 +86,9 @@ pub(super) fn refusal(refusal: &Refusal) -> Shortfall {
         | Refusal::NothingListed(_)
         | Refusal::NoParameter(_)
         | Refusal::NoFirmware
-        | Refusal::OldKernel
+        | Refusal::FixedTree
+        | Refusal::LockedDown
+        | Refusal::NoWorkArea
         | Refusal::Contradicted(_) => Cause::Incapable,
         Refusal::Unknown { .. } | Refusal::Absent { .. } | Refusal::NoCard(_) => Cause::Absent,
         Refusal::Present { .. } | Refusal::Occupied(_) => Cause::AlreadyDone,

@@ -118,7 +118,7 @@ fn a_slot_is_one_thing_however_many_steps_it_takes() {
     let target = SlotTarget::Name("x".into());
     let ask = Ask::of(&Change::Slot { action: SlotAction::Remove, target });
     let (index, change) = (DrcIndex(0x3000_0001), request::Change::Remove);
-    let steps = [step::Step::Node { change, index }, step::Step::Isolation { change, index }];
+    let steps = [step::Step::Node { change, index, by: step::NodesBy::Ofdt }, step::Step::Isolation { change, index }];
     let nothing = || Outcome { asked: 2, done: vec![], failed: vec![], shortfall: None, undone: vec![], stuck: vec![] };
     let complete = report::outcome(&ask, &Outcome { done: steps.to_vec(), ..nothing() });
     assert_eq!((complete.verdict, complete.asked, complete.done), (Verdict::Complete, 1, 1));

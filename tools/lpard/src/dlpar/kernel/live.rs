@@ -9,9 +9,10 @@ use platform::rtas::status::Call;
 use platform::slot::KERNEL_SLOTS;
 use sysroot::Sysroot;
 
-use super::{Kernel, StepError, firmware};
+use super::{Kernel, StepError, firmware, tree};
 use crate::dlpar::effect::was_done;
 use crate::dlpar::inventory::{Inventory, ObserveError, devices_of};
+use crate::dlpar::ofdt;
 use crate::dlpar::request::{Change, Request};
 use crate::dlpar::step::{Deed, PCI_DEVICES, Step};
 
@@ -52,6 +53,7 @@ impl Kernel for Live<'_> {
             }
             Deed::Firmware { call, inputs, outputs } => self.call(step, call, &inputs, outputs)?,
             Deed::LetGo { index } => return self.let_go(step, index),
+            Deed::Nodes { change, index } => ofdt::change(change, index, &mut tree::Running::new(self.sysroot, step))?,
         }
         self.verify(step).map_err(|errno| StepError::of(step, errno))
     }

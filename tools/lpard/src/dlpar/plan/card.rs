@@ -5,10 +5,10 @@
 use platform::drc::DrcIndex;
 use platform::rtas::connector::{Entity, Light};
 
-use super::{Refusal, expect};
+use super::{Refusal, expect, nodes_by};
 use crate::dlpar::inventory::{Card, Inventory, Needed, Sense};
 use crate::dlpar::request::{CardTask, CardWay, Change, PlaceChoice, Request};
-use crate::dlpar::step::Step;
+use crate::dlpar::step::{NodesBy, Step};
 
 const WHAT: &str = "card in the slot";
 
@@ -23,24 +23,24 @@ pub(super) fn steps(
     if card.display {
         return Err(Refusal::InUse { what: WHAT, name: name.clone(), needed: Needed::Display });
     }
-    if !inventory.interface.device_tree {
-        return Err(Refusal::OldKernel);
-    }
+    // What is made ready for a card is made ready for its nodes.
+    let change = if task == CardTask::Remove { Change::Remove } else { Change::Add };
+    let by = nodes_by(change, inventory.interface)?;
     match task {
         CardTask::Remove => {
             expect(Change::Remove, card.occupied, WHAT, name)?;
             let lit = Step::Light { index: card.index, to: Light::On, back: Light::On };
             // A card with a second way is not to be taken out before that is given up too.
             let second = partner(card, inventory).filter(|other| other.occupied);
-            let second = second.into_iter().flat_map(|other| goes(other, way));
-            Ok(std::iter::once(lit).chain(goes(card, way)).chain(second).collect())
+            let second = second.into_iter().flat_map(|other| goes(other, way, by));
+            Ok(std::iter::once(lit).chain(goes(card, way, by)).chain(second).collect())
         }
         CardTask::Add | CardTask::Ready if card.occupied => Err(Refusal::Occupied(name.clone())),
         CardTask::Ready => Ok(vec![isolation(card, Change::Remove), power(card, Change::Remove)]),
         CardTask::Add => {
             check_presence(card)?;
             let lit = Step::Light { index: card.index, to: Light::On, back: Light::Off };
-            Ok(std::iter::once(lit).chain(comes(card, way)).collect())
+            Ok(std::iter::once(lit).chain(comes(card, way, by)).collect())
         }
     }
 }
@@ -52,10 +52,10 @@ pub(super) fn then(task: CardTask, which: &PlaceChoice, inventory: &Inventory) -
 }
 
 /// The second way to a card, where there is one that is not in use yet.
-pub(super) fn partner_steps(of: DrcIndex, inventory: &Inventory) -> Vec<Step> {
+pub(super) fn partner_steps(of: DrcIndex, inventory: &Inventory) -> Result<Vec<Step>, Refusal> {
     let card = inventory.cards.iter().find(|card| card.index == of);
     let other = card.and_then(|card| partner(card, inventory)).filter(|other| !other.occupied);
-    other.into_iter().flat_map(|other| comes(other, CardWay::default())).collect()
+    all_come(other, inventory)
 }
 
 fn partner<'a>(card: &Card, inventory: &'a Inventory) -> Option<&'a Card> {
@@ -63,9 +63,18 @@ fn partner<'a>(card: &Card, inventory: &'a Inventory) -> Option<&'a Card> {
 }
 
 /// The cards that are in the slots below a bridge that was just added and that came without having been asked for.
-pub(super) fn steps_below(inventory: &Inventory) -> Vec<Step> {
+pub(super) fn steps_below(inventory: &Inventory) -> Result<Vec<Step>, Refusal> {
     let ready = |card: &&Card| !card.occupied && !card.contradicted && check_presence(card).is_ok();
-    inventory.cards.iter().filter(ready).flat_map(|card| comes(card, CardWay::default())).collect()
+    all_come(inventory.cards.iter().filter(ready), inventory)
+}
+
+/// Cards that come without having been asked for. Where there is none it does not matter what the kernel can.
+fn all_come<'a>(cards: impl IntoIterator<Item = &'a Card>, inventory: &Inventory) -> Result<Vec<Step>, Refusal> {
+    let mut steps = Vec::new();
+    for card in cards {
+        steps.extend(comes(card, CardWay::default(), nodes_by(Change::Add, inventory.interface)?));
+    }
+    Ok(steps)
 }
 
 pub(super) fn light(which: &PlaceChoice, say: Option<Light>, inventory: &Inventory) -> Result<Step, Refusal> {
@@ -96,8 +105,8 @@ fn check_presence(card: &Card) -> Result<(), Refusal> {
 }
 
 /// A card that was put in.
-fn comes(card: &Card, way: CardWay) -> impl Iterator<Item = Step> {
-    let node = Step::Node { change: Change::Add, index: card.index };
+fn comes(card: &Card, way: CardWay, by: NodesBy) -> impl Iterator<Item = Step> {
+    let node = Step::Node { change: Change::Add, index: card.index, by };
     let used = match card.driver.as_ref().filter(|_| !way.scan) {
         Some(slot) => Step::Card { change: Change::Add, slot: slot.clone() },
         None => Step::Devices { change: Change::Add, index: card.index },
@@ -106,14 +115,14 @@ fn comes(card: &Card, way: CardWay) -> impl Iterator<Item = Step> {
 }
 
 /// A card that shall be taken out.
-pub(super) fn goes(card: &Card, way: CardWay) -> Vec<Step> {
+pub(super) fn goes(card: &Card, way: CardWay, by: NodesBy) -> Vec<Step> {
     let mut steps: Vec<Step> = if let Some(slot) = card.driver.as_ref().filter(|_| !way.scan) {
         vec![Step::Card { change: Change::Remove, slot: slot.clone() }]
     } else {
         let device = |name: &String| Step::Device { change: Change::Remove, name: name.clone() };
         card.devices.iter().map(device).collect()
     };
-    steps.push(Step::Node { change: Change::Remove, index: card.index });
+    steps.push(Step::Node { change: Change::Remove, index: card.index, by });
     if !way.keep_firmware {
         let dark = Step::Light { index: card.index, to: Light::Off, back: Light::On };
         steps.extend([isolation(card, Change::Remove), power(card, Change::Remove), dark]);

@@ -6,10 +6,10 @@
 
 use platform::rtas::connector::Entity;
 
-use super::{Refusal, card, expect};
+use super::{Refusal, card, expect, nodes_by};
 use crate::dlpar::inventory::{Inventory, Place, Sense};
 use crate::dlpar::request::{CardWay, Change, PlaceChoice, PlaceKind, Request};
-use crate::dlpar::step::Step;
+use crate::dlpar::step::{NodesBy, Step};
 
 /// The steps, and what has to be planned when they are done.
 pub(super) fn steps(
@@ -25,9 +25,7 @@ pub(super) fn steps(
     if let (Change::Remove, Some(needed)) = (change, place.needed) {
         return Err(Refusal::InUse { what, name, needed });
     }
-    if !inventory.interface.device_tree {
-        return Err(Refusal::OldKernel);
-    }
+    let by = nodes_by(change, inventory.interface)?;
     if !inventory.interface.firmware {
         return Err(Refusal::NoFirmware);
     }
@@ -36,23 +34,23 @@ pub(super) fn steps(
     }
     let then = Request::CardsBelow { above: place.index, name: place.name.clone() };
     Ok(match change {
-        Change::Add => (comes(place), Some(then)),
-        Change::Remove => (goes(place), None),
+        Change::Add => (comes(place, by), Some(then)),
+        Change::Remove => (goes(place, by), None),
     })
 }
 
-fn comes(place: &Place) -> Vec<Step> {
+fn comes(place: &Place, by: NodesBy) -> Vec<Step> {
     let change = Change::Add;
     let [allocation, isolation] = connector(change, place);
-    vec![allocation, isolation, node(change, place), slot(change, place)]
+    vec![allocation, isolation, node(change, place, by), slot(change, place)]
 }
 
-fn goes(place: &Place) -> Vec<Step> {
+fn goes(place: &Place, by: NodesBy) -> Vec<Step> {
     let change = Change::Remove;
     let [allocation, isolation] = connector(change, place);
     let devices = place.devices.iter().map(|name| Step::Device { change, name: name.clone() });
-    let cards = place.cards.iter().flat_map(|card| card::goes(card, CardWay::default()));
-    cards.chain(devices).chain([slot(change, place), node(change, place), isolation, allocation]).collect()
+    let cards = place.cards.iter().flat_map(|card| card::goes(card, CardWay::default(), by));
+    cards.chain(devices).chain([slot(change, place), node(change, place, by), isolation, allocation]).collect()
 }
 
 fn connector(change: Change, place: &Place) -> [Step; 2] {
@@ -60,8 +58,8 @@ fn connector(change: Change, place: &Place) -> [Step; 2] {
     [Step::Allocation { change, index }, Step::Isolation { change, index }]
 }
 
-fn node(change: Change, place: &Place) -> Step {
-    Step::Node { change, index: place.index }
+fn node(change: Change, place: &Place, by: NodesBy) -> Step {
+    Step::Node { change, index: place.index, by }
 }
 
 fn slot(change: Change, place: &Place) -> Step {

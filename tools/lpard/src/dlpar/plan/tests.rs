@@ -214,7 +214,7 @@ fn cards_are_powered_opened_described_and_used_and_go_the_other_way_round() {
         Deed::Write { path, text } => format!("{text} to {}", path.rsplit('/').next().unwrap()),
         Deed::Firmware { call: Call::SetPowerLevel, inputs, .. } => format!("power {}", inputs[1]),
         Deed::Firmware { inputs, .. } => format!("{} {}", inputs[0], inputs[2]),
-        other @ Deed::LetGo { .. } => other.to_string(),
+        other @ (Deed::LetGo { .. } | Deed::Nodes { .. }) => other.to_string(),
     };
     for (request, expected) in cases {
         let plan = planned(&request, WHOLE).unwrap();
@@ -252,8 +252,58 @@ fn a_slot_that_firmware_does_not_offer_is_refused() {
     }
     inventory.interface.firmware = false;
     assert_eq!(plan(&request, WHOLE, &inventory), Err(Refusal::NoFirmware));
-    inventory.interface.device_tree = false;
-    assert_eq!(plan(&request, WHOLE, &inventory), Err(Refusal::OldKernel));
+}
+
+/// The plan of a request on a kernel that changes its device tree so.
+fn planned_with(device_tree: DeviceTree, request: &Request) -> Result<Plan, Refusal> {
+    let shape = Shape { cores: 1, max_cores: 1, blocks: 1, max_blocks: 1, nodes: 1 };
+    let mut inventory = Simulator::new(shape).observe(request).unwrap();
+    inventory.interface.device_tree = device_tree;
+    plan(request, WHOLE, &inventory)
+}
+
+#[test]
+fn who_changes_the_device_tree_is_decided_before_anything_is_begun() {
+    let place = |change, n: u32| Request::Place {
+        change,
+        kind: PlaceKind::Bridge,
+        which: PlaceChoice::Index(DrcIndex(0x2000_0000 + n)),
+    };
+    let (add, remove) = (place(Change::Add, 1), place(Change::Remove, 0));
+    let (card_add, card_remove) =
+        (card(CardTask::Add, 1, CardWay::default()), card(CardTask::Remove, 0, CardWay::default()));
+    let below = Request::CardsBelow { above: DrcIndex(0x2000_0000), name: "PHB 0".into() };
+    for request in [&add, &remove, &card_add, &card_remove, &below] {
+        assert_eq!(planned_with(DeviceTree::Fixed, request), Err(Refusal::FixedTree), "{request}");
+        assert_eq!(planned_with(DeviceTree::LockedDown, request), Err(Refusal::LockedDown), "{request}");
+    }
+    let deaf = DeviceTree::Ofdt { work_area: false };
+    for request in [&add, &card_add] {
+        assert_eq!(planned_with(deaf, request), Err(Refusal::NoWorkArea), "{request}");
+    }
+    for (device_tree, by) in [
+        (DeviceTree::Kernel, NodesBy::Kernel),
+        (DeviceTree::Ofdt { work_area: true }, NodesBy::Ofdt),
+        (deaf, NodesBy::Ofdt), // to forget nodes needs nothing of firmware
+    ] {
+        for request in [&remove, &card_remove] {
+            let steps = planned_with(device_tree, request).unwrap().attempts;
+            let found = steps.iter().filter_map(|step| if let Step::Node { by, .. } = step { Some(*by) } else { None });
+            assert!(found.clone().count() > 0 && found.clone().all(|found| found == by), "{request}");
+        }
+    }
+}
+
+#[test]
+fn a_dry_run_says_how_nodes_are_added_and_forgotten() {
+    let ofdt = DeviceTree::Ofdt { work_area: true };
+    let said = |request: &Request| planned_with(ofdt, request).unwrap().to_string();
+    let added = "add the device-tree node of 0x40000001: call the firmware's ibm,configure-connector 0x40000001 until it has told \
+                 all, write 'add_node' for each node to /proc/ppc64/ofdt\n";
+    assert!(said(&card(CardTask::Add, 1, CardWay::default())).contains(added));
+    let removed = "remove the device-tree node of 0x40000000: write 'remove_node' for each node of 0x40000000, children first, to \
+                   /proc/ppc64/ofdt\n";
+    assert!(said(&card(CardTask::Remove, 0, CardWay::default())).contains(removed));
 }
 
 #[test]

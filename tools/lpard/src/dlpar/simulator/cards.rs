@@ -5,6 +5,8 @@ use platform::drc::DrcIndex;
 
 use super::Faults;
 use super::firmware::Firmware;
+use super::nodes::Nodes;
+use super::places::bridge_path;
 use crate::dlpar::inventory;
 use crate::dlpar::request::Change;
 
@@ -19,7 +21,7 @@ struct Card {
     name: String,
     /// Whether somebody has put one in.
     inserted: bool,
-    node: bool,
+    nodes: Nodes,
     /// Whether its device has a driver.
     bound: bool,
     /// Whether the kernel has a driver for the slot itself.
@@ -37,7 +39,7 @@ impl Cards {
             bridge: DrcIndex(0x2000_0000 + bridge),
             name: format!("U1-P1-C{n}"),
             inserted,
-            node: used,
+            nodes: nodes_of(n, bridge, used),
             bound: used,
             hotplug,
         };
@@ -46,15 +48,27 @@ impl Cards {
 
     /// The slots: whether a card is in each, and whether it is used.
     pub(super) fn sockets(&self) -> impl Iterator<Item = (DrcIndex, bool, bool)> {
-        self.0.iter().map(|card| (card.index, card.inserted, card.node))
+        self.0.iter().map(|card| (card.index, card.inserted, card.nodes.are_there()))
     }
 
     pub(super) fn are_settled(&self, firmware: &Firmware) -> bool {
-        self.0.iter().all(|card| card.bound == card.node && firmware.is_socket_settled(card.index, card.node))
+        let settled = |card: &Card| {
+            let used = card.nodes.are_there();
+            card.nodes.are_settled() && card.bound == used && firmware.is_socket_settled(card.index, used)
+        };
+        self.0.iter().all(settled)
     }
 
     pub(super) fn has(&self, index: DrcIndex) -> bool {
         self.0.iter().any(|card| card.index == index)
+    }
+
+    pub(super) fn nodes(&self) -> impl Iterator<Item = &Nodes> {
+        self.0.iter().map(|card| &card.nodes)
+    }
+
+    pub(super) fn nodes_mut(&mut self) -> impl Iterator<Item = &mut Nodes> {
+        self.0.iter_mut().map(|card| &mut card.nodes)
     }
 
     pub(super) fn uses(&self, index: DrcIndex) -> bool {
@@ -62,7 +76,7 @@ impl Cards {
     }
 
     pub(super) fn are_below(&self, bridge: DrcIndex) -> bool {
-        self.0.iter().any(|card| card.bridge == bridge && card.node)
+        self.0.iter().any(|card| card.bridge == bridge && card.nodes.are_there())
     }
 
     pub(super) fn are_used_below(&self, bridge: DrcIndex) -> bool {
@@ -90,20 +104,20 @@ impl Cards {
     ) -> Result<(), Errno> {
         let card = self.0.iter_mut().find(|card| card.index == index).ok_or(Errno::EIO)?;
         let add = change == Change::Add;
-        if add && card.node {
+        if add && card.nodes.are_there() {
             return Err(Errno::EINVAL);
         }
         // The real kernel would prune the node of a card in use; an engine that asks for it has made a mistake.
         if faults.strikes() || (add && !firmware.is_open(index)) || (!add && card.bound) {
             return Err(Errno::EIO);
         }
-        card.node = add;
+        card.nodes.set_all(add);
         Ok(())
     }
 
     pub(super) fn switch(&mut self, bridge: DrcIndex, slot: &str, on: bool, faults: &mut Faults) -> Result<(), Errno> {
         let card = self.0.iter_mut().find(|card| card.bridge == bridge && card.name == slot).ok_or(Errno::ENOENT)?;
-        if faults.strikes() || (on && !card.node) {
+        if faults.strikes() || (on && !card.nodes.are_there()) {
             return Err(Errno::EIO);
         }
         card.bound = on;
@@ -123,8 +137,18 @@ impl Cards {
     }
 
     pub(super) fn rescan(&mut self, firmware: &Firmware) {
-        self.0.iter_mut().filter(|card| card.node && firmware.is_open(card.index)).for_each(|card| card.bound = true);
+        self.0
+            .iter_mut()
+            .filter(|card| card.nodes.are_there() && firmware.is_open(card.index))
+            .for_each(|card| card.bound = true);
     }
+}
+
+/// A card with two ports.
+fn nodes_of(n: u32, bridge: u32, used: bool) -> Nodes {
+    let top = format!("/ethernet@{n}");
+    let paths = [top.clone(), format!("{top}/port@0"), format!("{top}/port@1")];
+    Nodes::new(DrcIndex(0x4000_0000 + n), &bridge_path(bridge), &paths, used)
 }
 
 impl Card {
@@ -137,7 +161,7 @@ impl Card {
             index: self.index,
             name: self.name.clone(),
             power_domain: self.index.0,
-            occupied: self.node,
+            occupied: self.nodes.are_there(),
             contradicted: false,
             display: false,
             driver: self.hotplug.then(|| self.name.clone()),

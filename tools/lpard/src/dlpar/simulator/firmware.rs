@@ -92,6 +92,11 @@ impl Firmware {
         self.sockets.get(&index).is_some_and(|socket| socket.card && socket.powered && socket.open)
     }
 
+    /// Whether it would describe what is at a connector: only to who has it.
+    pub(super) fn describes(&self, index: DrcIndex) -> bool {
+        self.is_open(index) || self.is_settled(index, true)
+    }
+
     /// Whether a physical slot is as one should be whose card is used, or not.
     pub(super) fn is_socket_settled(&self, index: DrcIndex, used: bool) -> bool {
         self.sockets.get(&index).is_some_and(|socket| socket.powered == used && socket.open == used)

@@ -1,5 +1,6 @@
-//! What `/sys/kernel/dlpar` understands (`dlpar.c` of Linux 6.12): words with single spaces between them, the rest of the
-//! line ignored, numbers in the notations of C.
+//! What the kernel understands. `/sys/kernel/dlpar` (`dlpar.c` of Linux 6.12): words with single spaces between them, the rest of
+//! the line ignored, numbers in the notations of C. ofdt (`reconfig.c` of Linux 6.1): a path, and of each property its name, its
+//! length and its bytes.
 
 use nix::errno::Errno;
 use platform::drc::DrcIndex;
@@ -56,6 +57,56 @@ impl Command {
     }
 }
 
+/// A request of ofdt about a whole node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct NodeRequest {
+    pub(super) change: Change,
+    pub(super) path: String,
+    pub(super) properties: Vec<(String, Vec<u8>)>,
+}
+
+impl NodeRequest {
+    pub(super) fn parse(request: &[u8]) -> Result<Self, Errno> {
+        let (verb, rest) = word(request)?;
+        match verb.as_str() {
+            "remove_node" => {
+                let path = String::from_utf8(rest.to_vec()).map_err(|_| Errno::ENODEV)?;
+                Ok(Self { change: Change::Remove, path, properties: Vec::new() })
+            }
+            "add_node" => {
+                let (path, rest) = word(rest)?;
+                Ok(Self { change: Change::Add, path, properties: properties(rest)? })
+            }
+            _ => Err(Errno::EINVAL),
+        }
+    }
+}
+
+/// Up to the next blank, which has to be there.
+fn word(bytes: &[u8]) -> Result<(String, &[u8]), Errno> {
+    let end = bytes.iter().position(|byte| *byte == b' ').ok_or(Errno::EINVAL)?;
+    let (word, rest) = bytes.split_at(end);
+    Ok((String::from_utf8(word.to_vec()).map_err(|_| Errno::EINVAL)?, &rest[1..]))
+}
+
+fn properties(mut rest: &[u8]) -> Result<Vec<(String, Vec<u8>)>, Errno> {
+    let mut found = Vec::new();
+    while !rest.is_empty() {
+        let (name, after_name) = word(rest)?;
+        let (length, bytes) = word(after_name)?;
+        let length = length.parse().map_err(|_| Errno::EINVAL)?;
+        // A value begins before the end, even an empty one.
+        let value = bytes.get(..length).filter(|_| !bytes.is_empty()).ok_or(Errno::EINVAL)?;
+        rest = match bytes[length..].split_first() {
+            None => &[],
+            Some((b' ' | 0, after)) => after,
+            Some(_) => return Err(Errno::EINVAL),
+        };
+        found.push((name, value.to_vec()));
+    }
+    Ok(found)
+}
+
 /// `kstrtou32` with base 0.
 fn number(word: &str) -> Result<u32, Errno> {
     let parsed = match word.strip_prefix("0x").or_else(|| word.strip_prefix("0X")) {
@@ -68,6 +119,7 @@ fn number(word: &str) -> Result<u32, Errno> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
@@ -90,6 +142,27 @@ mod tests {
             ["", "cpu", "cpu  add index 1", "cpu add index", "dts add index 1", "memory add count x", "cpu add name 1"]
         {
             assert_eq!(parse(text), Err(Errno::EINVAL), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn ofdt_takes_nodes_as_the_kernel_does() {
+        let parse = |request: &[u8]| NodeRequest::parse(request);
+        let added = parse(b"add_node /pci@1 reg 2  \0 ibm,usable 0 \0").unwrap();
+        assert_eq!((added.change, added.path.as_str()), (Change::Add, "/pci@1"));
+        assert_eq!(added.properties, [("reg".to_owned(), vec![b' ', 0]), ("ibm,usable".to_owned(), vec![])]);
+        assert_eq!(parse(b"remove_node /pci@1").unwrap().path, "/pci@1");
+        let refused: [&[u8]; 7] = [
+            b"",
+            b"add_node",
+            b"add_node /pci@1",
+            b"add_node /pci@1 reg 2 x",
+            b"add_node /pci@1 reg 1 xy",
+            b"add_node /pci@1 ibm,usable 0 ",
+            b"add_property 3 reg 1 x",
+        ];
+        for request in refused {
+            assert_eq!(parse(request), Err(Errno::EINVAL), "{request:?}");
         }
     }
 }

@@ -3,10 +3,13 @@
 
 use nix::errno::Errno;
 use platform::drc::DrcIndex;
+use platform::rtas::description::Node;
 
 use super::Faults;
 use super::cards::Cards;
 use super::firmware::Firmware;
+use super::grammar::NodeRequest;
+use super::nodes::Nodes;
 use crate::dlpar::inventory;
 use crate::dlpar::request::{Change, PlaceKind};
 
@@ -21,10 +24,28 @@ struct Place {
     kind: PlaceKind,
     index: DrcIndex,
     name: String,
-    node: bool,
+    nodes: Nodes,
     registered: bool,
     /// Whether its one PCI device that is in no slot has a driver; a virtual slot has none.
     device: Option<bool>,
+}
+
+/// Where a bridge is in the device tree.
+pub(super) fn bridge_path(n: u32) -> String {
+    format!("/pci@80000002000000{n}")
+}
+
+/// A bridge with a node below it and its interrupt controller beside it; an adapter is one node.
+fn nodes_of(kind: PlaceKind, index: DrcIndex, n: u32) -> Nodes {
+    let present = n == 0;
+    match kind {
+        PlaceKind::Slot => Nodes::new(index, "/vdevice", &[format!("/l-lan@{:x}", index.0)], present),
+        PlaceKind::Bridge => {
+            let bridge = bridge_path(n);
+            let paths = [bridge.clone(), format!("{bridge}/isa@0"), format!("/interrupt-controller@{n}")];
+            Nodes::new(index, "", &paths, present)
+        }
+    }
 }
 
 impl Place {
@@ -40,7 +61,7 @@ impl Places {
             kind,
             index: DrcIndex(class + n),
             name: format!("{name}{n}"),
-            node: n == 0,
+            nodes: nodes_of(kind, DrcIndex(class + n), n),
             registered: n == 0,
             device: (kind == PlaceKind::Bridge).then_some(n == 0),
         };
@@ -51,14 +72,16 @@ impl Places {
 
     /// The connectors, and whether the partition has them.
     pub(super) fn connectors(&self) -> impl Iterator<Item = (DrcIndex, bool)> {
-        self.places.iter().map(|place| (place.index, place.node))
+        self.places.iter().map(|place| (place.index, place.nodes.are_there()))
     }
 
     /// Whether every place is there as a whole or not at all.
     pub(super) fn are_settled(&self, firmware: &Firmware) -> bool {
-        let whole =
-            |place: &Place| place.registered == place.node && place.device.is_none_or(|bound| bound == place.node);
-        let settled = |place: &Place| whole(place) && firmware.is_settled(place.index, place.node);
+        let settled = |place: &Place| {
+            let owned = place.nodes.are_there();
+            let whole = place.registered == owned && place.device.is_none_or(|bound| bound == owned);
+            whole && place.nodes.are_settled() && firmware.is_settled(place.index, owned)
+        };
         self.places.iter().all(settled) && self.cards.are_settled(firmware)
     }
 
@@ -78,7 +101,7 @@ impl Places {
             .map(|place| inventory::Place {
                 index: place.index,
                 name: place.name.clone(),
-                owned: place.node,
+                owned: place.nodes.are_there(),
                 devices: place.device.filter(|bound| *bound).map(|_| place.device_name()).into_iter().collect(),
                 needed: None,
                 cards: self.cards_below(place.index, firmware).into_iter().filter(|card| card.occupied).collect(),
@@ -89,7 +112,7 @@ impl Places {
 
     /// The cards below a bridge whose node is there.
     pub(super) fn cards_below(&self, bridge: DrcIndex, firmware: &Firmware) -> Vec<inventory::Card> {
-        let known = self.places.iter().any(|place| place.index == bridge && place.node);
+        let known = self.places.iter().any(|place| place.index == bridge && place.nodes.are_there());
         if known { self.cards.observed(bridge, firmware) } else { Vec::new() }
     }
 
@@ -111,19 +134,80 @@ impl Places {
         }
         let has_cards = self.cards.are_below(index);
         let place = self.places.iter_mut().find(|place| place.index == index).ok_or(Errno::EIO)?;
-        if change == Change::Add && place.node {
+        if change == Change::Add && place.nodes.are_there() {
             return Err(Errno::EINVAL);
         }
         if faults.strikes() || (change == Change::Add && !firmware.is_settled(index, true)) || has_cards {
             return Err(Errno::EIO);
         }
-        place.node = change == Change::Add;
+        place.nodes.set_all(change == Change::Add);
         Ok(())
+    }
+
+    fn all_nodes(&self) -> impl Iterator<Item = &Nodes> {
+        self.places.iter().map(|place| &place.nodes).chain(self.cards.nodes())
+    }
+
+    /// The nodes of a connector.
+    pub(super) fn nodes(&self, index: DrcIndex) -> Option<&Nodes> {
+        self.all_nodes().find(|nodes| nodes.index() == index)
+    }
+
+    /// Those of them that are in the tree, and all below them, parents first.
+    pub(super) fn present(&self, index: DrcIndex) -> Vec<Node> {
+        let own: Vec<Node> = self.nodes(index).into_iter().flat_map(Nodes::present).collect();
+        let is_below = |node: &Node| own.iter().any(|other| node.path.starts_with(&format!("{}/", other.path)));
+        let others = self.all_nodes().filter(|nodes| nodes.index() != index);
+        let below: Vec<Node> = others.flat_map(Nodes::present).filter(is_below).collect();
+        own.into_iter().chain(below).collect()
+    }
+
+    /// Whether a node is in the tree.
+    pub(super) fn has_node(&self, path: &str) -> bool {
+        self.all_nodes().any(|nodes| nodes.get(path) == Some(true))
+    }
+
+    /// Puts a node into the tree, or takes it out, whoever wants it.
+    pub(super) fn set_node(&mut self, path: &str, present: bool) {
+        let of_places = self.places.iter_mut().map(|place| &mut place.nodes);
+        of_places.chain(self.cards.nodes_mut()).for_each(|nodes| nodes.set(path, present));
+    }
+
+    /// Whether a node may be there: who forgets a parent forgets its children.
+    pub(super) fn may_have_node(&self, path: &str) -> bool {
+        let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
+        ["", "/vdevice"].contains(&parent) || self.has_node(parent)
+    }
+
+    /// A write to ofdt. The kernel asks nobody whether a node is in use; an engine that removes one that is has made a mistake.
+    pub(super) fn take_request(&mut self, request: &NodeRequest, faults: &mut Faults) -> Result<(), Errno> {
+        let NodeRequest { change, path, properties } = request;
+        let of_connector = self.all_nodes().find(|nodes| nodes.get(path).is_some()).ok_or(Errno::ENODEV)?;
+        let index = of_connector.index();
+        let is_told = of_connector.described().iter().all(|node| node.properties == *properties);
+        if faults.strikes() {
+            return Err(Errno::ENOMEM);
+        }
+        match (change, self.has_node(path)) {
+            (Change::Add, true) | (Change::Remove, false) => return Err(Errno::EINVAL),
+            (Change::Add, false) if !self.may_have_node(path) || !is_told => return Err(Errno::EINVAL),
+            (Change::Remove, true) if self.uses(index) => return Err(Errno::EIO),
+            (Change::Remove, true) if self.has_children(path) => return Err(Errno::EBUSY),
+            _ => {}
+        }
+        self.set_node(path, *change == Change::Add);
+        Ok(())
+    }
+
+    fn has_children(&self, path: &str) -> bool {
+        let below = format!("{path}/");
+        self.all_nodes().flat_map(Nodes::present).any(|node| node.path.starts_with(&below))
     }
 
     /// A write to `add_slot` or `remove_slot`.
     pub(super) fn register(&mut self, change: Change, name: &str, faults: &mut Faults) -> Result<(), Errno> {
-        let place = self.places.iter_mut().find(|place| place.name == name && place.node).ok_or(Errno::ENODEV)?;
+        let place =
+            self.places.iter_mut().find(|place| place.name == name && place.nodes.are_there()).ok_or(Errno::ENODEV)?;
         let registered = change == Change::Add;
         if place.registered == registered {
             return Err(Errno::EINVAL);
