@@ -20,6 +20,7 @@ pub(super) struct Performer<'a> {
     lab: &'a Arc<Lab>,
     loads: Loads,
     pub(super) blackouts_ms: Vec<u64>,
+    attacked: sessions::Attacked,
     has_skipped: bool,
 }
 
@@ -27,7 +28,13 @@ type Seen = Result<String, Error>;
 
 impl<'a> Performer<'a> {
     pub(super) fn new(lab: &'a Arc<Lab>) -> Self {
-        Self { lab, loads: Loads::default(), blackouts_ms: Vec::new(), has_skipped: false }
+        Self {
+            lab,
+            loads: Loads::default(),
+            blackouts_ms: Vec::new(),
+            attacked: sessions::Attacked::default(),
+            has_skipped: false,
+        }
     }
 
     pub(super) fn perform(&mut self, deed: &Deed) -> Outcome {
@@ -75,7 +82,8 @@ impl<'a> Performer<'a> {
             Deed::KillAgent(step) => sessions::kill_agent(self.lab, &step.lpar),
             Deed::KillAgentAtEach(step) => deaths::at_each_line(self.lab, step),
             Deed::Lspartition(step) => sessions::lspartition(self.lab, step),
-            Deed::Attack(step) => sessions::attack(self.lab, step),
+            Deed::Attack(step) => sessions::attack(self.lab, step, &mut self.attacked),
+            Deed::Unharmed(step) => sessions::unharmed(self.lab, &step.system, &mut self.attacked),
             Deed::Impostor(step) => sessions::impostor(self.lab, step),
             Deed::Cables(step) => sessions::cables(self.lab, step),
             Deed::KernelLog(step) => self.kernel_log(step),

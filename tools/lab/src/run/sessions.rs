@@ -90,14 +90,28 @@ pub(super) fn power_button(lab: &Lab, step: &PowerButton) -> Seen {
     }
 }
 
-pub(super) fn attack(lab: &Lab, step: &Attack) -> Seen {
+/// What there was of each system before it was attacked, until it was looked whether it is still so.
+pub(super) type Attacked = BTreeMap<String, Before>;
+
+/// A system before an attack.
+#[derive(Debug, Clone)]
+pub(super) struct Before {
+    sessions: Sessions,
+    /// How many lines its console had said.
+    said: usize,
+}
+
+/// Since when the partitions of a system have their sessions, in milliseconds of the lab.
+type Sessions = BTreeMap<String, u64>;
+
+pub(super) fn attack(lab: &Lab, step: &Attack, attacked: &mut Attacked) -> Seen {
     let frame = lab.frame(&step.system)?;
     let failed = |cause: String| Error::failed("attack the console of", &step.system, cause);
-    let before = sessions(lab, frame);
-    if before.is_empty() {
+    let before = Before { sessions: sessions(lab, frame), said: log(frame)?.len() };
+    if before.sessions.is_empty() {
         return Err(failed("it has no session that could be harmed".into()));
     }
-    let said_before = log(frame)?.len();
+    attacked.entry(step.system.clone()).or_insert_with(|| before.clone());
     let insider = key::random().map_err(|error| failed(error.to_string()))?;
     let insider = PrivateKey::from_seed(&insider).map_err(|error| failed(error.to_string()))?;
     frame.console.pin_stranger(INTRUDER, insider.public())?;
@@ -114,21 +128,33 @@ pub(super) fn attack(lab: &Lab, step: &Attack) -> Seen {
     let seen = attack::attack(&target, step.what).map_err(|error| failed(error.to_string()));
     frame.console.detach(INTRUDER.0);
     let seen = seen?;
-    unharmed(lab, frame, &before)?;
-    let said = log(frame)?.split_off(said_before);
-    said_once(&said, step.logged.as_deref()).map_err(failed)?;
-    Ok(format!("{seen}; {} sessions unharmed", before.len()))
+    same_sessions(lab, frame, &before.sessions)?;
+    let end = Instant::now() + AFTERMATH;
+    while let Err(cause) = said_once(&log(frame)?.split_off(before.said), step.logged.as_deref()) {
+        if Instant::now() > end {
+            return Err(failed(cause));
+        }
+        std::thread::sleep(POLL);
+    }
+    Ok(format!("{seen}; {} sessions unharmed", before.sessions.len()))
 }
 
-/// Since when the partitions of a system have their sessions.
-fn sessions(lab: &Lab, frame: &Frame) -> BTreeMap<String, u64> {
+fn sessions(lab: &Lab, frame: &Frame) -> Sessions {
     let names = lab.partitions.iter().map(|partition| partition.spec.name.clone());
     names.filter_map(|name| Some((name.clone(), lab.agents.view(&frame.spec.name, &name).active_since_ms?))).collect()
 }
 
-/// The same sessions still live when an attack is over, and hear their partitions.
-fn unharmed(lab: &Lab, frame: &Frame, before: &BTreeMap<String, u64>) -> Result<(), Error> {
+pub(super) fn unharmed(lab: &Lab, system: &str, attacked: &mut Attacked) -> Seen {
+    let frame = lab.frame(system)?;
+    let before = attacked.remove(system).ok_or_else(|| Error::Refused(format!("{system} was not attacked")))?;
     std::thread::sleep(AFTERMATH);
+    same_sessions(lab, frame, &before.sessions)?;
+    let said = log(frame)?.split_off(before.said);
+    said_once(&said, None).map_err(|cause| Error::failed("attack the console of", system, cause))?;
+    Ok(format!("{} sessions since before the first attack", before.sessions.len()))
+}
+
+fn same_sessions(lab: &Lab, frame: &Frame, before: &Sessions) -> Result<(), Error> {
     let after = sessions(lab, frame);
     if after == *before {
         return Ok(());

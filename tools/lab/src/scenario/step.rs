@@ -57,8 +57,10 @@ pub enum Deed {
     /// The partition's lines in `lspartition -dlpar` have these words, soon.
     Lspartition(Lspartition),
     /// An adversary attacks a system's console: the sessions of its partitions go on, and of each kind of misdeed the console says one
-    /// line.
+    /// line. What takes longer to break a session is found by [`Deed::Unharmed`].
     Attack(Attack),
+    /// Long enough after the attacks before it the partitions still have the sessions that they had before the first of them.
+    Unharmed(OnSystem),
     /// The console of the partition's system is held down and another takes its place: the partition does not serve that, and has
     /// a session again when the real one is back.
     Impostor(Impostor),
@@ -376,7 +378,7 @@ impl Deed {
             Self::Ready(step) => vec![&step.lpar],
             Self::Ping(step) if step.to == "console" => vec![&step.from],
             Self::Ping(step) => vec![&step.from, &step.to],
-            Self::Isolation(_) | Self::KillConsole(_) | Self::Attack(_) | Self::Cables(_) => vec![],
+            Self::Isolation(_) | Self::KillConsole(_) | Self::Attack(_) | Self::Unharmed(_) | Self::Cables(_) => vec![],
             Self::Lspartition(step) => vec![&step.lpar],
             Self::KillAgentAtEach(step) => vec![&step.lpar],
             Self::PowerButton(step) => vec![&step.lpar],
@@ -398,7 +400,7 @@ impl Deed {
             Self::Isolation(step) => vec![&step.system],
             Self::Attack(step) => vec![&step.system],
             Self::Cables(step) => vec![&step.system],
-            Self::KillConsole(step) => vec![&step.system],
+            Self::KillConsole(step) | Self::Unharmed(step) => vec![&step.system],
             Self::Migrate(step) | Self::MigrateTwice(step) => step.to.iter().map(String::as_str).collect(),
             _ => vec![],
         }
