@@ -25,7 +25,7 @@ const BESIDE_DEBIANS: &str = "usr/lib/lparkit";
 pub(crate) fn build(checkout: &Checkout) -> Result<Vec<PathBuf>> {
     let has = |package: &&str| checkout.root.join("tools").join(package).join("Cargo.toml").exists();
     let packages: Vec<String> = PACKAGES.into_iter().filter(has).map(str::to_owned).collect();
-    let programs = cross::build(checkout, "guest", &packages)?;
+    let programs = cross::build(checkout, &cross::guest_profile(), &packages)?;
     ensure!(programs.iter().any(|program| name(program) == DAEMON), "this checkout has no program {DAEMON}");
     Ok(programs)
 }

@@ -1,6 +1,7 @@
 //! Static ppc64el programs: Debian's cargo and rustc, the ppc64el standard library of the same version in a sysroot of our
 //! own, Debian's cross linker. Where rustc knows the target already (rustup), it is used as it is.
 
+use std::env;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -14,6 +15,11 @@ use crate::program;
 
 const TARGET: &str = "powerpc64le-unknown-linux-gnu";
 const LINKER: &str = "powerpc64le-linux-gnu-gcc";
+
+/// How programs of guests are built: `$LPARKIT_GUEST_PROFILE`, else quickly.
+pub(crate) fn guest_profile() -> String {
+    env::var("LPARKIT_GUEST_PROFILE").ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "lab".to_owned())
+}
 
 /// A compiler for the target.
 struct Toolchain {
@@ -55,8 +61,8 @@ fn flags(checkout: &Checkout, toolchain: &Toolchain) -> Vec<String> {
     let mut flags = vec![format!("-Clinker={LINKER}"), "-Ctarget-feature=+crt-static".to_owned()];
     flags.extend(toolchain.sysroot.iter().map(|path| format!("--sysroot={}", path.display())));
     // Messages of panics name source files: the same ones wherever it was built.
-    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
-    let home = home.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo")));
+    let home = env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo")));
     flags.extend(home.iter().map(|home| format!("--remap-path-prefix={}=/cargo", home.display())));
     flags.push(format!("--remap-path-prefix={}=/lparkit", checkout.root.display()));
     flags

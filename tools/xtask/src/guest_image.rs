@@ -111,7 +111,7 @@ pub(crate) struct Wanted<'a> {
 pub(crate) fn make(checkout: &Checkout, wanted: &Wanted) -> Result<PathBuf> {
     let Wanted { kernel, vmlinux, tools, agent } = *wanted;
     let images = Images::read(&checkout.root.join("tests/lab/images.toml"))?;
-    let lab_guest = cross::build(checkout, "guest", &["lab-guest".to_owned()])?.remove(0);
+    let lab_guest = cross::build(checkout, &cross::guest_profile(), &["lab-guest".to_owned()])?.remove(0);
     let agent = if agent { agent::build(checkout)? } else { Vec::new() };
     let _lock = checkout.lock_cache()?;
     let inputs = Inputs {
