@@ -144,6 +144,11 @@ fn tell(say: &mut Say<'_>, progress: Progress<'_>) {
     }
 }
 
+/// How it ended. What was refused was said when it was.
+fn ending(outcome: &Outcome) -> String {
+    Outcome { failed: Vec::new(), ..outcome.clone() }.to_string()
+}
+
 /// What consoles have always shown of a firmware that refuses.
 fn known_words(step: &Step, status: i32) -> Option<String> {
     Some(match step {

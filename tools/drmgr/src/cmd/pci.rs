@@ -10,7 +10,7 @@ use lpard::dlpar::request::{CardTask, CardWay, PlaceChoice, Request, Terms};
 use platform::rtas::connector::Light;
 use platform::slot;
 
-use super::{Handled, Session};
+use super::{Handled, Session, ending};
 use crate::exit::Exit;
 use crate::options::Action;
 use crate::run::WithSource;
@@ -216,7 +216,7 @@ fn finish(session: &mut Session<'_, '_>, request: &Request, handled: Handled) ->
     match handled {
         Handled::Printed => return Ok(()),
         Handled::Acted(acted) if acted.outcome.is_complete() => return Ok(()),
-        Handled::Acted(acted) => session.say.error(&acted.outcome.to_string()),
+        Handled::Acted(acted) => session.say.error(&ending(&acted.outcome)),
         Handled::Blind(reason) => session.say.error(&reason),
         Handled::Refused(Refusal::Unknown { .. } | Refusal::Contradicted(_)) => {
             session.say.error(NO_SUCH_SLOT);

@@ -4,7 +4,7 @@ use lpard::dlpar::inventory::{Inventory, Place};
 use lpard::dlpar::plan::Refusal;
 use lpard::dlpar::request::{Change, PlaceChoice, PlaceKind, Request, Terms};
 
-use super::{Handled, Session};
+use super::{Handled, Session, ending};
 use crate::capabilities::Capability;
 use crate::exit::Exit;
 use crate::options::{Action, Connector};
@@ -83,7 +83,7 @@ fn change(session: &mut Session<'_, '_>, request: &Request) -> Exit {
             if acted.outcome.is_complete() {
                 return Exit::Done;
             }
-            session.say.error(&acted.outcome.to_string());
+            session.say.error(&ending(&acted.outcome));
             Exit::Failed
         }
     }
