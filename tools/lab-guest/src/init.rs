@@ -6,6 +6,7 @@
 
 mod adapters;
 mod children;
+mod handover;
 pub(crate) mod modules;
 mod mounts;
 mod ofdt;
@@ -54,6 +55,9 @@ pub(crate) fn run() -> ! {
     // Not waited for; reaped with all others.
     let late = Command::new("/init").args(["modules", MODULES_LATE]).spawn().map(drop);
     told("load more modules", late.map_err(Into::into));
+    if personality.system_on_disk {
+        told("go on with the system on the disk", handover::go());
+    }
     let end = Children::begin().keep_running();
     mounts::end();
     let mode = match end {

@@ -21,6 +21,8 @@ pub struct Personality {
     pub lan: Option<u32>,
     /// As `10.77.0.3/24`.
     pub lan_address: Option<String>,
+    /// Whether the disk has an operating system that goes on from here.
+    pub system_on_disk: bool,
     /// What was not understood.
     pub complaints: Vec<String>,
 }
@@ -64,6 +66,10 @@ impl Personality {
             }
             "migratable" => {
                 self.migratable = value == "1";
+                return matches!(value, "0" | "1");
+            }
+            "system_on_disk" => {
+                self.system_on_disk = value == "1";
                 return matches!(value, "0" | "1");
             }
             _ => return false,
@@ -145,7 +151,7 @@ mod tests {
 
     const LINE: &str = "console=hvc0 quiet lparlab.name=lpar1 lparlab.id=3 lparlab.uuid=u-1 lparlab.migratable=1 \
                         lparlab.system=IBM,8286-41A lparlab.serial=2166666 lparlab.mgmt=30000004 lparlab.lan=30005000 \
-                        lparlab.lan_address=10.77.0.3/24\n";
+                        lparlab.lan_address=10.77.0.3/24 lparlab.system_on_disk=1\n";
 
     #[test]
     fn the_command_line_says_who_it_is() {
@@ -159,6 +165,7 @@ mod tests {
             management: Some(0x3000_0004),
             lan: Some(0x3000_5000),
             lan_address: Some("10.77.0.3/24".into()),
+            system_on_disk: true,
             complaints: vec![],
         };
         assert_eq!(parse(LINE), expected);
@@ -167,7 +174,9 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_is_said() {
-        for word in ["id=x", "id=-1", "mgmt=30000004h", "lan=", "migratable=yes", "name=", "colour=red"] {
+        for word in
+            ["id=x", "id=-1", "mgmt=30000004h", "lan=", "migratable=yes", "system_on_disk=", "name=", "colour=red"]
+        {
             let word = format!("lparlab.{word}");
             assert_eq!(parse(&word).complaints, [format!("not understood: {word}")]);
         }

@@ -1,6 +1,7 @@
 //! A lab that runs: managed systems with their consoles, partitions, and the networks between them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::net::Ipv6Addr;
 use std::path::{Path, PathBuf};
@@ -303,6 +304,7 @@ impl Lab {
         file.set_len(u64::from(size_mib) << 20).map_err(|error| failed(error.to_string()))?;
         let made = std::process::Command::new("/usr/sbin/mke2fs")
             .args(["-q", "-t", "ext4", "-F"])
+            .args(spec.system_from.iter().flat_map(|directory| [OsStr::new("-d"), directory.as_os_str()]))
             .arg(&path)
             .output()
             .map_err(|error| failed(format!("mke2fs: {error}; tools/setup installs e2fsprogs")))?;
@@ -368,7 +370,7 @@ impl Lab {
 fn command_line(spec: &Lpar, identity: &SystemIdentity) -> String {
     format!(
         "console=hvc0 quiet panic=-1 lparlab.name={} lparlab.id={} lparlab.uuid={} lparlab.migratable={} lparlab.system={} \
-         lparlab.serial={} lparlab.mgmt={:x} lparlab.lan={:x} lparlab.lan_address={}/24",
+         lparlab.serial={} lparlab.mgmt={:x} lparlab.lan={:x} lparlab.lan_address={}/24 lparlab.system_on_disk={}",
         spec.name,
         spec.id,
         uuid(spec),
@@ -378,6 +380,7 @@ fn command_line(spec: &Lpar, identity: &SystemIdentity) -> String {
         spec.management_unit(),
         spec.lan_unit(),
         spec.lan_address(),
+        u8::from(spec.system_from.is_some()),
     )
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -84,6 +84,10 @@ pub struct Lpar {
     /// Size of its vscsi disk in MiB, none without it.
     #[serde(default)]
     pub disk_mib: Option<u32>,
+    /// Directory whose files the disk has at the start, seen from where lparlab is started: an operating system, whose init becomes
+    /// the first process. It gets the agent's programs, and does not start them by itself.
+    #[serde(default)]
+    pub system_from: Option<PathBuf>,
     /// With a PCI network card in the slot C8 of its host bridge; nothing is connected to it.
     #[serde(default)]
     pub pci_card: bool,
@@ -201,6 +205,7 @@ impl Scenario {
             debian_tools: false,
             agent: false,
             disk_mib: Some(64),
+            system_from: None,
             pci_card: false,
             hotplug_events: true,
             management_slot: default_management_slot(),
@@ -322,6 +327,9 @@ impl Lpar {
         }
         if self.disk_mib.is_some_and(|size| !(8..=16_384).contains(&size)) {
             return wrong("a disk has 8 to 16384 MiB".into());
+        }
+        if self.system_from.is_some() && self.disk_mib.is_none() {
+            return wrong("system_from needs a disk: disk_mib".into());
         }
         Ok(())
     }
