@@ -61,11 +61,13 @@ impl fmt::Display for Owner {
 }
 
 impl Sysroot {
-    /// Takes the lock, waiting at most `patience` for whoever has it. `purpose` is what others will read as the owner.
+    /// Takes the lock, waiting at most `patience` for whoever has it. `purpose` is what others will read as the owner. Everybody
+    /// may write to the directory of locks: a symbolic link there is not followed.
     pub fn lock_exclusive(&self, path: impl AsRef<Path>, patience: Duration, purpose: &str) -> Result<Guard> {
         let path = path.as_ref();
         let because = |error: io::Error| Error::because(Operation::Lock, path)(error);
-        let file = File::from(self.open(Operation::Lock, path, OFlag::O_RDWR | OFlag::O_CREAT, 0o644)?);
+        let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_NOFOLLOW;
+        let file = File::from(self.open(Operation::Lock, path, flags, 0o644)?);
         let began = Instant::now();
         while let Err(error) = try_lock(&file) {
             if !matches!(error, Errno::EAGAIN | Errno::EACCES | Errno::EINTR) {

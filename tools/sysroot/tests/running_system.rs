@@ -75,6 +75,16 @@ fn a_program_that_is_not_there_is_named() {
 }
 
 #[test]
+fn a_lock_behind_a_link_is_not_taken() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("passwd"), "root\n").unwrap();
+    std::os::unix::fs::symlink("passwd", dir.path().join("lock")).unwrap();
+    let sysroot = Sysroot::at(dir.path()).unwrap();
+    assert!(sysroot.lock_exclusive("lock", Duration::ZERO, "us").is_err());
+    assert_eq!(std::fs::read_to_string(dir.path().join("passwd")).unwrap(), "root\n");
+}
+
+#[test]
 fn the_lock_waits_names_its_owner_and_excludes_threads() {
     let dir = tempfile::tempdir().unwrap();
     let sysroot = Sysroot::at(dir.path()).unwrap();

@@ -48,6 +48,9 @@ pub enum StepError {
         /// What it answered.
         status: i32,
     },
+    /// What it needs could not be read, or had in time.
+    #[error("{0}")]
+    Unable(String),
     /// What firmware describes of a connector cannot be a part of the device tree.
     #[error("what firmware describes of the connector cannot be used: {0}")]
     Description(Problem),
@@ -71,7 +74,7 @@ impl StepError {
     pub fn errno(&self) -> Option<Errno> {
         match self {
             Self::Kernel { errno, .. } => Some(*errno),
-            Self::Firmware { .. } | Self::Description(_) => None,
+            Self::Firmware { .. } | Self::Unable(_) | Self::Description(_) => None,
             Self::Halfway { error, .. } => error.errno(),
         }
     }
@@ -79,7 +82,7 @@ impl StepError {
     /// The firmware's status.
     pub fn status(&self) -> Option<i32> {
         match self {
-            Self::Kernel { .. } | Self::Description(_) => None,
+            Self::Kernel { .. } | Self::Unable(_) | Self::Description(_) => None,
             Self::Firmware { status, .. } => Some(*status),
             Self::Halfway { error, .. } => error.status(),
         }

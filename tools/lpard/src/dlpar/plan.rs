@@ -100,18 +100,20 @@ pub enum Refusal {
     },
     /// The kernel has neither way to change the device tree.
     #[error(
-        "this kernel cannot change its device tree: neither takes /sys/kernel/dlpar 'dt' requests (Linux 6.12) nor is there /proc/ppc64/ofdt"
+        "this kernel cannot change its device tree: /sys/kernel/dlpar takes no 'dt' requests (Linux 6.12 does), and there is no \
+         /proc/ppc64/ofdt"
     )]
     FixedTree,
     /// The kernel keeps its device tree and firmware's buffer closed.
     #[error(
-        "this kernel (before Linux 6.12) needs /dev/mem and /proc/ppc64/ofdt for slots, which lockdown refuses, or root without \
-         CAP_SYS_RAWIO lacks"
+        "this kernel changes slots through /dev/mem and /proc/ppc64/ofdt, which lockdown closes, as does a lack of CAP_SYS_RAWIO \
+         (Linux 6.12 needs neither file)"
     )]
     LockedDown,
     /// Firmware could not tell what is in a slot.
     #[error(
-        "this kernel (before Linux 6.12) needs /dev/mem to hear what firmware describes, which cannot be opened (root? CONFIG_DEVMEM?)"
+        "this kernel needs /dev/mem to hear what firmware describes, and that cannot be opened: is this root? has the kernel \
+         CONFIG_DEVMEM? (Linux 6.12 does not need it)"
     )]
     NoWorkArea,
     /// Firmware cannot be asked.

@@ -26,12 +26,12 @@ impl<'a> Running<'a> {
     }
 
     fn refused(&self, error: &sysroot::Error) -> StepError {
-        StepError::of(self.step, error.errno().unwrap_or(Errno::ENOSYS))
+        error.errno().map_or_else(|| StepError::Unable(error.to_string()), |errno| StepError::of(self.step, errno))
     }
 
     /// The node that has the connector, from the root of the tree.
     fn home(&self, index: DrcIndex) -> Result<String, StepError> {
-        let home = slot::home_of(self.sysroot, index).map_err(|_| StepError::of(self.step, Errno::EIO))?;
+        let home = slot::home_of(self.sysroot, index).map_err(unreadable)?;
         home.map(|node| node.tree_path().to_owned()).ok_or_else(|| StepError::of(self.step, Errno::ENODEV))
     }
 }
@@ -64,7 +64,7 @@ impl Tree for Running<'_> {
             }
             Ok(nodes)
         };
-        read().map_err(|_| StepError::of(self.step, Errno::EIO))
+        read().map_err(unreadable)
     }
 
     fn has(&self, path: &str) -> bool {
@@ -74,4 +74,9 @@ impl Tree for Running<'_> {
     fn write(&mut self, request: &[u8]) -> Result<(), StepError> {
         self.sysroot.write_attribute(OFDT, request).map_err(|error| self.refused(&error))
     }
+}
+
+#[allow(clippy::needless_pass_by_value)] // for map_err
+fn unreadable(error: platform::Error) -> StepError {
+    StepError::Unable(error.to_string())
 }
