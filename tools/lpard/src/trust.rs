@@ -85,19 +85,25 @@ fn path(key: PublicKey) -> String {
 
 /// All trusted consoles, in the order of their files. A file that cannot be used is reported, and nobody is trusted for it.
 pub(crate) fn list(sysroot: &Sysroot, log: &Log) -> Result<Vec<Trusted>, TrustError> {
-    let mut trusted = Vec::new();
+    let mut trusted: Vec<_> = files(sysroot, log)?.into_iter().map(|(_, console)| console).collect();
+    trusted.truncate(LIMIT);
+    Ok(trusted)
+}
+
+/// The same with the files, which an administrator may have called as he likes.
+fn files(sysroot: &Sysroot, log: &Log) -> Result<Vec<(String, Trusted)>, TrustError> {
+    let mut files = Vec::new();
     for name in sysroot.list_if_present(DIRECTORY)? {
         if name.starts_with('.') || Path::new(&name).extension() != Some(OsStr::new("toml")) {
             continue;
         }
-        let text = sysroot.read_text(format!("{DIRECTORY}/{name}"))?;
-        match toml::from_str::<Trusted>(&text) {
-            Ok(console) => trusted.push(console),
-            Err(error) => log.error(format_args!("/{DIRECTORY}/{name} is not used: {}", error.message())),
+        let path = format!("{DIRECTORY}/{name}");
+        match toml::from_str::<Trusted>(&sysroot.read_text(&path)?) {
+            Ok(console) => files.push((path, console)),
+            Err(error) => log.error(format_args!("/{path} is not used: {}", error.message())),
         }
     }
-    trusted.truncate(LIMIT);
-    Ok(trusted)
+    Ok(files)
 }
 
 /// Trusts a console from now on. One that is trusted already gets the new name and addresses. Says whether it is new.
@@ -114,18 +120,18 @@ pub(crate) fn add(sysroot: &Sysroot, console: &Trusted, log: &Log) -> Result<boo
 
 /// Does not trust it any more. It is named by name, key or fingerprint.
 pub(crate) fn remove(sysroot: &Sysroot, text: &str, log: &Log) -> Result<Trusted, TrustError> {
-    let mut named = list(sysroot, log)?.into_iter().filter(|console| console.is_called(text));
-    match (named.next(), named.next()) {
-        (Some(console), None) => {
-            forget(sysroot, console.key)?;
-            Ok(console)
-        }
-        (Some(_), Some(_)) => Err(TrustError::Ambiguous(text.to_owned())),
-        (None, _) => Err(TrustError::Unknown(text.to_owned())),
+    let mut files = files(sysroot, log)?;
+    let named = files.iter().find(|(_, console)| console.is_called(text)).map(|(_, console)| console.clone());
+    let console = named.ok_or_else(|| TrustError::Unknown(text.to_owned()))?;
+    if files.iter().any(|(_, other)| other.is_called(text) && other.key != console.key) {
+        return Err(TrustError::Ambiguous(text.to_owned()));
     }
+    files.retain(|(_, other)| other.key == console.key);
+    files.iter().try_for_each(|(path, _)| sysroot.remove_file(path))?;
+    Ok(console)
 }
 
-/// Does not trust a key any more, whether or not it was.
+/// Does not trust a key any more that was [`add`]ed, whether or not it was.
 pub(crate) fn forget(sysroot: &Sysroot, key: PublicKey) -> Result<(), TrustError> {
     Ok(sysroot.remove_file(path(key))?)
 }
@@ -199,6 +205,17 @@ mod tests {
         let removed = remove(&sysroot, &PublicKey::from_bytes([2; 32]).to_string(), &log).unwrap();
         assert_eq!(removed, console("same", 2));
         assert_eq!(list(&sysroot, &log).unwrap(), [console("same", 1)]);
+    }
+
+    #[test]
+    fn who_is_removed_is_trusted_no_more_whatever_the_files_are_called() {
+        let (directory, sysroot, log) = machine();
+        add(&sysroot, &console("one", 1), &log).unwrap();
+        let by_hand = directory.path().join(DIRECTORY).join("hmc.toml");
+        std::fs::write(by_hand, toml::to_string(&console("the same", 1)).unwrap()).unwrap();
+        assert_eq!(list(&sysroot, &log).unwrap().len(), 2);
+        remove(&sysroot, "the same", &log).unwrap();
+        assert_eq!(list(&sysroot, &log).unwrap(), []);
     }
 
     #[test]
