@@ -36,7 +36,8 @@ const HOOK_DEADLINE: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(50);
 
 pub(super) fn at_each_line(lab: &Lab, step: &KillAgentAtEach) -> Result<String, Error> {
-    let scene = Scene { lab, partition: lab.partition(&step.lpar)?, work: step.line_of, ambushes: Cell::new(0) };
+    let (partition, every) = (lab.partition(&step.lpar)?, step.every.max(1));
+    let scene = Scene { lab, partition, work: step.line_of, every, ambushes: Cell::new(0) };
     let begun = Instant::now();
     let deaths = match step.line_of {
         Work::Processors => resized::processors(&scene)?,
@@ -52,6 +53,8 @@ struct Scene<'a> {
     lab: &'a Lab,
     partition: &'a Partition,
     work: Work,
+    /// Lines from one death to the next.
+    every: usize,
     ambushes: Cell<u32>,
 }
 
@@ -75,14 +78,16 @@ impl Scene<'_> {
         ask: impl Fn() -> Result<T, Error>,
         judge: impl Fn(T, bool) -> Result<(), Error>,
     ) -> Result<u32, Error> {
-        for place in 1..=MOST_LINES {
+        for (deaths, place) in (0..).zip((1..=MOST_LINES).step_by(self.every)) {
             let ambush = Ambush::lay(self, place)?;
             let came = ask()?;
             let died = ambush.lift()?;
             let judged = if died { self.wait_for_order() } else { Ok(()) }.and_then(|()| judge(came, died));
-            judged.map_err(|error| self.wrong(&format!("survive death {place} of its agent"), error.to_string()))?;
+            judged.map_err(|error| {
+                self.wrong(&format!("survive the death of its agent at line {place}"), error.to_string())
+            })?;
             if !died {
-                return Ok(place - 1);
+                return Ok(deaths);
             }
         }
         Err(self.wrong("end what it was asked", format!("its journal has more than {MOST_LINES} lines")))
