@@ -34,16 +34,16 @@ impl Image {
     }
 
     /// Finds an image, or makes it. `LPARLAB_IMAGES` may name a directory with images ready made, one directory a key;
-    /// otherwise `cargo xtask guest-image` is asked, in the
-    /// checkout that `LPARLAB_CHECKOUT` names, or in this one.
+    /// otherwise `cargo xtask guest-image` is asked, or the xtask that `LPARLAB_XTASK` names, in the checkout that
+    /// `LPARLAB_CHECKOUT` names, or in this one.
     pub fn get(lpar: &Lpar) -> Result<Self, Error> {
         let key = Self::key(lpar);
         if let Some(directory) = std::env::var_os("LPARLAB_IMAGES") {
             return Self::at(&Path::new(&directory).join(key));
         }
         let failed = |cause: String| Error::failed("make guest image", &key, cause);
-        let mut command = Command::new("cargo");
-        command.args(["xtask", "guest-image", "--kernel", &lpar.kernel]);
+        let mut command = xtask();
+        command.args(["guest-image", "--kernel", &lpar.kernel]);
         if lpar.debian_tools {
             command.arg("--tools");
         }
@@ -54,7 +54,8 @@ impl Image {
             command.current_dir(checkout);
         }
         let made = command.stderr(std::process::Stdio::inherit()).output().map_err(|error| {
-            failed(format!("cargo: {error}; run it in a checkout (tools/lparlab), or set LPARLAB_IMAGES"))
+            let program = command.get_program().to_string_lossy();
+            failed(format!("{program}: {error}; run it in a checkout (tools/lparlab), or set LPARLAB_IMAGES"))
         })?;
         if !made.status.success() {
             return Err(failed("cargo xtask guest-image failed; its words are above".into()));
@@ -70,4 +71,14 @@ impl Image {
         }
         Ok(image)
     }
+}
+
+/// cargo waits for every other cargo in the checkout, for minutes when that builds; a program that is built already does not.
+fn xtask() -> Command {
+    if let Some(program) = std::env::var_os("LPARLAB_XTASK") {
+        return Command::new(program);
+    }
+    let mut command = Command::new("cargo");
+    command.arg("xtask");
+    command
 }
