@@ -34,7 +34,7 @@ impl Image {
     }
 
     /// Finds an image, or makes it. `LPARLAB_IMAGES` may name a directory with images ready made, one directory a key;
-    /// otherwise `cargo xtask guest-image` is asked, or the xtask that `LPARLAB_XTASK` names, in the checkout that
+    /// otherwise `cargo xtask guest-image` is asked, or the xtask that `LPARKIT_XTASK` names, in the checkout that
     /// `LPARLAB_CHECKOUT` names, or in this one.
     pub fn get(lpar: &Lpar) -> Result<Self, Error> {
         let key = Self::key(lpar);
@@ -75,7 +75,7 @@ impl Image {
 
 /// cargo waits for every other cargo in the checkout, for minutes when that builds; a program that is built already does not.
 fn xtask() -> Command {
-    if let Some(program) = std::env::var_os("LPARLAB_XTASK") {
+    if let Some(program) = std::env::var_os("LPARKIT_XTASK") {
         return Command::new(program);
     }
     let mut command = Command::new("cargo");
