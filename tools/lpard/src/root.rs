@@ -51,7 +51,7 @@ use crate::network::timeout;
 use crate::parts::message::{FromNetwork, FromRoot};
 use crate::service_manager::ServiceManager;
 use crate::trust::{self, TrustError, Trusted};
-use crate::worker::{Report, Worker};
+use crate::worker::{Changes, Report, Worker};
 use crate::{random, resize};
 
 use network_part::{Heard, NetworkPart};
@@ -91,6 +91,8 @@ struct Root {
     event_worker: Worker,
     /// To look at everything takes a while, and nobody who wants something done waits for who only wants to know.
     reader: Worker,
+    /// What was read before the last of them is not told after it: who listens would believe it.
+    changes: Changes,
     control: Server,
     /// Clients that want to hear of each event.
     followers: BTreeSet<ConnectionId>,
@@ -142,6 +144,7 @@ impl Root {
             worker: worker()?,
             event_worker: worker()?,
             reader: worker()?,
+            changes: 0,
             firmware: Firmware::open(root, &sysroot, config.events.keep),
             kernel_log: kernel_log.ok(),
             trusted: trust::list(&sysroot, &log)?,
@@ -313,9 +316,13 @@ impl Root {
             Report::Progress(origin, step) => self.progressed(origin, step),
             Report::Moved(record) => self.handle(Input::Moved(record)),
             Report::Performed(performed) => self.handle(Input::Performed(performed)),
-            Report::Read(origin, inventory) => self.answer(origin, Answer::Inventory(inventory)),
+            Report::Read(origin, changes, inventory) if changes == self.changes => {
+                self.answer(origin, Answer::Inventory(inventory));
+            }
+            Report::Read(origin, ..) => self.read_for(origin),
             Report::Answered(answer) => {
-                let is_resized = matches!(&answer, Answer::Resize(outcome) if outcome.done > 0);
+                // Of what was undone somebody may have seen the half.
+                let is_resized = matches!(&answer, Answer::Resize(_));
                 // First: who asked waits for the answer, and nobody for the event.
                 self.handle(Input::Answered(answer));
                 if is_resized {

@@ -45,8 +45,8 @@ pub(crate) enum Report {
     Moved(MigrationRecord),
     /// A stage is done.
     Performed(Performed),
-    /// All there is was read, for one who asked.
-    Read(Origin, Box<Inventory>),
+    /// All there is was read, for one who asked; after so many changes.
+    Read(Origin, Changes, Box<Inventory>),
     /// Another job is done.
     Answered(Answer),
 }
@@ -56,8 +56,11 @@ pub(crate) enum Report {
 enum Task {
     Job(Box<Job>, HookSettings),
     Hooks(Box<Occasion>, HookSettings),
-    Read(Origin, Known),
+    Read(Origin, Changes, Known),
 }
+
+/// How many changes of the partition the agent has told of.
+pub(crate) type Changes = u64;
 
 /// The thread, from outside.
 #[derive(Debug)]
@@ -94,8 +97,8 @@ impl Worker {
 
     /// Has it read all there is, for one who asks. Says whether it will.
     #[must_use]
-    pub(crate) fn read(&self, origin: Origin, known: Known) -> bool {
-        self.give(Task::Read(origin, known))
+    pub(crate) fn read(&self, origin: Origin, changes: Changes, known: Known) -> bool {
+        self.give(Task::Read(origin, changes, known))
     }
 
     /// The thread ends only when this end is gone.
@@ -139,8 +142,8 @@ impl Bench {
                     // What fails is in the log.
                     let _ = self.runner(&settings).run(&occasion, &[], Duration::MAX, &|| false, &mut |_| ());
                 }
-                Task::Read(origin, known) => {
-                    self.report(Report::Read(origin, Box::new(inventory::read(&self.sysroot, &known))));
+                Task::Read(origin, changes, known) => {
+                    self.report(Report::Read(origin, changes, Box::new(inventory::read(&self.sysroot, &known))));
                 }
             }
         }

@@ -28,12 +28,7 @@ impl Root {
             match output {
                 Output::Work(job) => self.worker.begin(job, self.config.hooks.clone()),
                 Output::Stop => self.worker.stop(),
-                Output::Inventory(origin) => {
-                    if !self.reader.read(origin, self.known()) {
-                        let text = "too many ask what there is; ask again later".to_owned();
-                        self.answer(origin, Answer::Refused(Refusal { reason: RefusalReason::Busy, text }));
-                    }
-                }
+                Output::Inventory(origin) => self.read_for(origin),
                 Output::Plan(origin, asked) => self.plan(origin, &asked),
                 Output::TakeIdentity(origin, new) => self.take_identity(origin, &new),
                 Output::Answer(origin, answer) => self.answer(origin, answer),
@@ -43,6 +38,14 @@ impl Root {
                 Output::Migrated(record) => self.note_migration(&record),
                 Output::NotMigrated(why) => self.log.warning(format_args!("the partition did not migrate: {why}")),
             }
+        }
+    }
+
+    /// Begins to read all there is; who asked hears it when it was read.
+    pub(super) fn read_for(&mut self, origin: Origin) {
+        if !self.reader.read(origin, self.changes, self.known()) {
+            let text = "too many ask what there is; ask again later".to_owned();
+            self.answer(origin, Answer::Refused(Refusal { reason: RefusalReason::Busy, text }));
         }
     }
 
@@ -61,6 +64,7 @@ impl Root {
         let answer = match identity::take(&self.sysroot, new) {
             Ok(()) => {
                 self.log.notice(format_args!("the partition is number {} of {} now", new.id, new.machine));
+                self.changes += 1;
                 self.machine = current_machine(&self.sysroot);
                 self.network.tell(&FromRoot::Identity(inventory::greeting(&self.sysroot)));
                 Answer::Done {}
@@ -88,6 +92,7 @@ impl Root {
     }
 
     fn resumed(&mut self, record: MigrationRecord, journey: Journey) {
+        self.changes += 1;
         let identity = inventory::greeting(&self.sysroot);
         self.network.tell_surely(FromRoot::Resumed { record, identity, console: journey.console });
         self.machine = current_machine(&self.sysroot);
@@ -111,6 +116,7 @@ impl Root {
 
     /// Consoles want to know what the partition has, whoever changed it.
     pub(super) fn tell_size(&mut self) {
+        self.changes += 1;
         self.network.tell_surely(FromRoot::Happened(inventory::resized(&self.sysroot)));
     }
 
