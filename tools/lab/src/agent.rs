@@ -36,12 +36,19 @@ pub struct AgentView {
     pub lost_because: Option<String>,
     /// What it told last.
     pub inventory: Option<Inventory>,
+    /// Whether it told that in the session that there is.
+    pub inventory_is_current: bool,
 }
 
 impl AgentView {
     /// Whether there is a session.
     pub fn is_active(&self) -> bool {
         self.active_since_ms.is_some()
+    }
+
+    /// What is true of the partition now: told in the session that there is.
+    pub fn now(&self) -> Option<&Inventory> {
+        self.inventory.as_ref().filter(|_| self.inventory_is_current)
     }
 
     fn take(&mut self, news: &News) {
@@ -52,13 +59,18 @@ impl AgentView {
                 self.address = Some(*address);
                 self.agent.clone_from(agent);
                 self.lost_because = None;
+                self.inventory_is_current = false;
             }
             News::Closed { cause } => {
                 self.active_since_ms = None;
                 self.lost_because = Some(cause.clone());
+                self.inventory_is_current = false;
             }
             News::Heard => self.heard_at_ms = Some(epoch_ms()),
-            News::Inventory(inventory) => self.inventory = Some(inventory.as_ref().clone()),
+            News::Inventory(inventory) => {
+                self.inventory = Some(inventory.as_ref().clone());
+                self.inventory_is_current = self.is_active();
+            }
             News::Event(_) | News::Progressed { .. } | News::Ended { .. } => {}
         }
     }

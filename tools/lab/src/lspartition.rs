@@ -27,9 +27,9 @@ pub struct Entry {
     pub host: String,
     /// Where the partition called from last.
     pub address: Option<IpAddr>,
-    /// Whether there is a session.
+    /// Whether there is a session in which it told what it is.
     pub active: bool,
-    /// What runs in it, as long as there is a session.
+    /// What runs in it, as long as it is active.
     pub system: Option<OperatingSystem>,
     /// What can be done to it while it runs; 0x0 is nothing.
     pub dlpar_capabilities: Capabilities,
@@ -40,17 +40,18 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Of a partition of a managed system, and what its agent said. Without a session nothing is claimed that may not hold any
-    /// more: only where it was heard of and its pinned memory stay, as they do on an HMC.
+    /// Of a partition of a managed system, and what its agent said. A session alone does not make it active: that is shown
+    /// together with what can be done to it, and who waits for it then finds that too. Without a session nothing is claimed that
+    /// may not hold any more: only where it was heard of and its pinned memory stay, as they do on an HMC.
     pub fn new(id: u8, machine: String, agent: &AgentView) -> Self {
         let told = agent.inventory.as_ref();
-        let now = told.filter(|_| agent.is_active());
+        let now = agent.now();
         Self {
             id: id.into(),
             machine,
             host: told.map(|told| told.host_name.clone()).unwrap_or_default(),
             address: agent.address,
-            active: agent.is_active(),
+            active: now.is_some(),
             system: now.map(|told| told.system.clone()),
             dlpar_capabilities: now.map_or(Capabilities(0), |told| told.dlpar_capabilities),
             command_capabilities: now.map_or([Capabilities(0); 2], |told| told.command_capabilities),
@@ -95,6 +96,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::agent::Agents;
+    use crate::console::message::News;
 
     fn entry() -> Entry {
         Entry {
@@ -155,6 +158,39 @@ mod tests {
              <#1> Partition:<3*8286-41A*2166666, , >\n       \
              Active:<0>, OS:<, , >, DCaps:<0x0>, CmdCaps:<0x0, 0x0>, PinnedMem:<768>\n"
         );
+    }
+
+    fn told() -> Box<Inventory> {
+        let told = serde_json::json!({
+            "identity": { "id": 3, "name": null, "uuid": null, "machine": { "type_model": "8286-41A", "serial": "2166666" } },
+            "phase": "ready", "host_name": "lpar1",
+            "system": { "name": "Linux/Debian", "version": "13", "kernel": "6.12" },
+            "processors": { "virtual_processors": 2, "threads_online": 2, "entitled_hundredths": null, "weight": null },
+            "memory": { "total_mib": 1024, "block_mib": 256, "removable_blocks": 0 },
+            "slots": [], "dlpar_capabilities": "0x2c7f", "command_capabilities": ["0x19", "0x19"],
+            "pinned_memory_mib": 0, "uptime_ms": 1000, "last_migration": null, "health": { "state": "ok", "findings": [] },
+        });
+        Box::new(serde_json::from_value(told).unwrap())
+    }
+
+    #[test]
+    fn a_partition_is_active_when_it_told_in_this_session_what_it_is() {
+        let agents = Agents::default();
+        let shown = |news: News| {
+            agents.take("frame1", "lpar1", news);
+            let entry = Entry::new(3, "8286-41A*2166666".into(), &agents.view("frame1", "lpar1"));
+            (entry.active, entry.system.is_some(), entry.dlpar_capabilities.0, entry.host)
+        };
+        let opened = || News::Opened { address: "fe80::3".parse().unwrap(), agent: "lpard 0.1".into() };
+        let closed = || News::Closed { cause: "silence".into() };
+        let host = String::from("lpar1");
+        assert_eq!(shown(opened()), (false, false, 0, String::new()));
+        assert_eq!(shown(News::Inventory(told())), (true, true, 0x2c7f, host.clone()));
+        assert_eq!(shown(News::Heard), (true, true, 0x2c7f, host.clone()));
+        assert_eq!(shown(closed()), (false, false, 0, host.clone()));
+        assert_eq!(shown(opened()), (false, false, 0, host.clone()), "of the session before");
+        assert_eq!(shown(News::Inventory(told())), (true, true, 0x2c7f, host.clone()));
+        assert_eq!(shown(opened()), (false, false, 0, host), "of the session that was replaced");
     }
 
     proptest! {
