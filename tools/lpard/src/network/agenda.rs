@@ -53,15 +53,22 @@ impl Agenda {
         self.at = self.has_something().then_some(now);
     }
 
-    /// Somebody is there, or will be: call these first.
+    /// Somebody is there, or will be: call these first, and nobody twice.
     pub(super) fn prefer(&mut self, now: Duration, addresses: impl IntoIterator<Item = ConsoleAddress>) {
         self.start_over(now);
-        self.round = addresses.into_iter().chain(self.addresses.iter().cloned()).collect();
+        self.round.clear();
+        for address in addresses.into_iter().chain(self.addresses.iter().cloned()) {
+            if !self.round.contains(&address) {
+                self.round.push_back(address);
+            }
+        }
         self.at = Some(now);
     }
 
-    /// A session was welcomed: nobody is to be called.
-    pub(super) fn succeeded(&mut self) {
+    /// A session was welcomed there: nobody is to be called. Who answered last comes first when it ends: others that are not
+    /// there may each take their time to fail.
+    pub(super) fn succeeded(&mut self, there: &ConsoleAddress) {
+        self.addresses.sort_by_key(|address| address != there);
         self.backoff.reset();
         self.failures = 0;
         self.round.clear();
@@ -170,12 +177,30 @@ mod tests {
         agenda.replace(Duration::ZERO, vec![address(1)], false);
         attempts(&mut agenda, 9);
         let now = Duration::from_secs(100);
-        agenda.prefer(now, [address(2)]);
+        agenda.prefer(now, [address(2), address(1), address(2)]);
         assert_eq!(agenda.due(now), Some(Do::Call(address(2))));
         agenda.failed(now, 0);
         assert_eq!(agenda.due(now), Some(Do::Call(address(1))));
-        agenda.succeeded();
+        assert!(agenda.round.is_empty(), "nobody is called twice");
+        agenda.succeeded(&address(2));
         assert_eq!(agenda.deadline(), None);
+    }
+
+    #[test]
+    fn who_answered_last_is_called_first_when_the_session_ends() {
+        let mut agenda = Agenda::default();
+        agenda.replace(Duration::ZERO, vec![address(1), address(2), address(3)], false);
+        agenda.succeeded(&address(3));
+        agenda.failed(Duration::ZERO, 0);
+        let called: Vec<Do> = attempts(&mut agenda, 3).into_iter().map(|(_, what)| what).collect();
+        assert_eq!(called, [3, 1, 2].map(|last| Do::Call(address(last))));
+        agenda.succeeded(&address(9));
+        agenda.failed(Duration::ZERO, 0);
+        assert_eq!(
+            attempts(&mut agenda, 1)[0].1,
+            Do::Call(address(3)),
+            "one that was discovered is no address of ours"
+        );
     }
 
     #[test]

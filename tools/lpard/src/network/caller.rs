@@ -161,9 +161,11 @@ impl Caller {
             FromRoot::Resumed { record, identity, console } => {
                 self.identity = identity;
                 self.input(now, Input::Resumed(record));
+                // It may have come back to where it was: then the console that it has known until now is the right one.
+                let before = self.link.as_ref().map(|link| link.address().clone());
                 self.hang_up(now);
-                let addresses = console.map(|console| self.addresses_of(&console)).unwrap_or_default();
-                self.agenda.prefer(now, addresses);
+                let handed_over = console.map(|console| self.addresses_of(&console)).unwrap_or_default();
+                self.agenda.prefer(now, handed_over.into_iter().chain(before));
             }
             FromRoot::Settled { hooks } => self.input(now, Input::Settled { hooks }),
             FromRoot::End => {
@@ -321,8 +323,8 @@ impl Caller {
     fn welcomed(&mut self, welcome: &Welcome) -> Result<(), LinkError> {
         let (Some(link), Some(key)) = (&mut self.link, self.proved) else { return Ok(()) };
         link.welcomed(self.identity.id)?;
-        self.agenda.succeeded();
         let address = link.address().clone();
+        self.agenda.succeeded(&address);
         if self.consoles.first_use && self.consoles.trusted.is_empty() {
             let (name, addresses, port) = (welcome.console.clone(), vec![address.ip], address.port);
             self.to_root.push(FromNetwork::FirstUse(ConsoleContact { name, key, addresses, port }));

@@ -18,6 +18,10 @@ use wire::message::{EncodeError, FromPartition, encode};
 use super::heartbeat_socket::HeartbeatSocket;
 use crate::config::ConsoleAddress;
 
+/// A console that is there takes a call at once; the first question may be lost, and the one after it (Linux asks again after 1 and
+/// 3 s). Who has moved, or has not, calls the wrong one first.
+const CONNECT_DEADLINE: Duration = Duration::from_secs(4);
+
 /// What is read at once.
 const PIECE_BYTES: usize = 16 << 10;
 
@@ -31,8 +35,8 @@ pub(super) enum LinkError {
     #[error("call")]
     Call(#[source] io::Error),
     /// Neither a connection nor keys in time.
-    #[error("nobody answered within {HANDSHAKE_DEADLINE:?}")]
-    NoAnswer,
+    #[error("nobody answered within {0:?}")]
+    NoAnswer(Duration),
     /// The connection broke.
     #[error("the connection broke")]
     Broken(#[source] io::Error),
@@ -70,6 +74,7 @@ pub(super) struct Link {
     connected: bool,
     channel: Channel,
     peer: Option<PublicKey>,
+    connect_until: Duration,
     handshake_until: Duration,
     heartbeats: Option<Heartbeats>,
 }
@@ -79,17 +84,19 @@ impl Link {
     pub(super) fn call(now: Duration, address: ConsoleAddress, channel: Channel) -> Result<Self, LinkError> {
         let to = socket_address(&address).map_err(LinkError::Call)?;
         let stream = begin_to_connect(to).map_err(LinkError::Call)?;
-        let handshake_until = now + HANDSHAKE_DEADLINE;
-        Ok(Self { address, to, stream, connected: false, channel, peer: None, handshake_until, heartbeats: None })
+        let (connect_until, handshake_until) = (now + CONNECT_DEADLINE, now + HANDSHAKE_DEADLINE);
+        let (connected, peer, heartbeats) = (false, None, None);
+        Ok(Self { address, to, stream, connected, channel, peer, connect_until, handshake_until, heartbeats })
     }
 
     pub(super) fn address(&self) -> &ConsoleAddress {
         &self.address
     }
 
-    /// Until when the console has to have proved its key; none when it has.
+    /// Until when the console has to have taken the call, and then to have proved its key; none when it has.
     pub(super) fn deadline(&self) -> Option<Duration> {
-        self.peer.is_none().then_some(self.handshake_until)
+        let until = if self.connected { self.handshake_until } else { self.connect_until };
+        self.peer.is_none().then_some(until)
     }
 
     /// What to wait for.
@@ -108,7 +115,7 @@ impl Link {
 
     fn look_into(&mut self, now: Duration, heard: &mut Heard) -> Result<(), LinkError> {
         if !self.connected && !self.is_connected()? {
-            return if now >= self.handshake_until { Err(LinkError::NoAnswer) } else { Ok(()) };
+            return if now >= self.connect_until { Err(LinkError::NoAnswer(CONNECT_DEADLINE)) } else { Ok(()) };
         }
         self.connected = true;
         let read = self.read(heard);
@@ -116,7 +123,7 @@ impl Link {
         let flushed = self.flush();
         read.and(flushed)?;
         if self.peer.is_none() && now >= self.handshake_until {
-            return Err(LinkError::NoAnswer);
+            return Err(LinkError::NoAnswer(HANDSHAKE_DEADLINE));
         }
         Ok(())
     }
