@@ -457,7 +457,7 @@ impl Course<'_> {
             view.sockets = sockets;
         });
         killed?;
-        let followed_up = self.follow_up();
+        let followed_up = self.follow_up(body);
         self.measure();
         if !body.qemu.is_running() {
             return Err(Error::Refused("the destination's QEMU died".into()));

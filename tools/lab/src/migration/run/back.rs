@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{Course, POLL, RESUME_DEADLINE, SUSPEND_DEADLINE, TRANSFER_DEADLINE, is_suspended, run_state, wake_up};
+use crate::enrolment;
 use crate::error::Error;
 use crate::lab::Lab;
 use crate::partition::{Body, Partition, State};
@@ -49,6 +50,8 @@ impl Course<'_> {
         let mut revived = self.lab.launch(spec, self.from, &machine)?;
         revived.released_cores.clone_from(&body.released_cores);
         self.from.console.attach(&spec.name, &revived.sockets.join("channel"))?;
+        // The console has forgotten its agent with the channel.
+        enrolment::introduce(self.lab, self.partition, self.from)?;
         transfer.replay(&revived.sockets.join("in"))?;
         let sockets = revived.sockets.clone();
         *body = revived;

@@ -20,6 +20,7 @@ use crate::error::Error;
 use crate::guest::{Pending, QUICK, Unmet, write_action};
 use crate::lab::Frame;
 use crate::migration::identity;
+use crate::partition::Body;
 
 /// What the partition writes. On PowerVM the console gives it; QEMU knows no streams (no H_VASI_STATE).
 const STREAM: StreamId = StreamId(0x0123_4567);
@@ -27,6 +28,8 @@ const STREAM: StreamId = StreamId(0x0123_4567);
 const SUSPENSION_PATIENCE: Duration = Duration::from_secs(900);
 /// An agent that was woken elsewhere calls the new console at once, and again if that was too early.
 const REPORT_DEADLINE: Duration = Duration::from_secs(60);
+/// While an event is waited for: whether it can still come.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 /// What became of the suspension, as far as the partition said so.
 pub(super) enum Word {
@@ -127,27 +130,29 @@ impl Course<'_> {
     }
 
     /// Tells it who it is now, and lets it do what follows a migration. The first failure is told; the rest is done all the same.
-    pub(super) fn follow_up(&mut self) -> Result<(), Error> {
+    pub(super) fn follow_up(&mut self, body: &mut Body) -> Result<(), Error> {
         let Some(Suspension::Agent { since, .. }) = &self.suspension else {
             let told = identity::tell(self.lab, self.partition, self.to);
             return told.and(self.hooks(self.to, "post"));
         };
         let since = *since;
-        let reported = self.await_report(since);
+        let reported = self.await_report(since, body);
+        if !body.qemu.is_running() {
+            // Nobody is there who could be told.
+            return reported;
+        }
         let identity = NewIdentity { machine: machine(self.to), id: self.partition.spec.id.into() };
         let told = self.must_do(self.to, "take its new identity", &Request::Identity(identity));
         // What only QEMU shows, and no firmware that an agent knows.
         let shown = identity::tell(self.lab, self.partition, self.to);
-        reported.and(told).and(shown).and(self.await_settled(since))
+        reported.and(told).and(shown).and(self.await_settled(since, body))
     }
 
     /// The agent reports to the new console. How long that took is in the journal.
-    fn await_report(&mut self, since: Bookmark) -> Result<(), Error> {
+    fn await_report(&mut self, since: Bookmark, body: &mut Body) -> Result<(), Error> {
         let migration = self.migration;
         let resumed = |event: &Event, at| is_end_of(event, migration).then_some(at);
-        let arrived: Option<Instant> =
-            self.lab.agents.wait_event(&self.partition.spec.name, since, REPORT_DEADLINE, resumed);
-        let Some(arrived) = arrived else {
+        let Some(arrived) = self.await_event(since, body, REPORT_DEADLINE, resumed) else {
             return Err(self.says("report", format!("its agent did not in {REPORT_DEADLINE:?}")));
         };
         let took = self.woken.map(|woken| arrived.saturating_duration_since(woken).as_millis());
@@ -155,17 +160,34 @@ impl Course<'_> {
         Ok(())
     }
 
-    fn await_settled(&self, since: Bookmark) -> Result<(), Error> {
+    fn await_settled(&self, since: Bookmark, body: &mut Body) -> Result<(), Error> {
         let patience = self.options.hook_deadline + QUICK;
         let settled = |event: &Event, _| match event {
             Event::Settled { hooks } => Some(hooks.clone()),
             _ => None,
         };
-        let Some(hooks) = self.lab.agents.wait_event(&self.partition.spec.name, since, patience, settled) else {
+        let Some(hooks) = self.await_event(since, body, patience, settled) else {
             return Err(self.says("post hooks", format!("not over in {patience:?}")));
         };
         let failed: Vec<_> = hooks.iter().filter_map(failure).collect();
         if failed.is_empty() { Ok(()) } else { Err(self.says("post hooks", failed.join("; "))) }
+    }
+
+    /// Waits for an event of its agent, as long as there is a QEMU that it can come from.
+    fn await_event<T>(
+        &self,
+        since: Bookmark,
+        body: &mut Body,
+        patience: Duration,
+        pick: impl Fn(&Event, Instant) -> Option<T>,
+    ) -> Option<T> {
+        let end = Instant::now() + patience;
+        loop {
+            let found = self.lab.agents.wait_event(&self.partition.spec.name, since, LOOK_AGAIN, &pick);
+            if found.is_some() || Instant::now() > end || !body.qemu.is_running() {
+                return found;
+            }
+        }
     }
 
     /// The partition runs on the source: what it prepared is taken back.
