@@ -1,11 +1,10 @@
 //! Kernel and initramfs of the lab's guests, kept by the hash of all that goes in.
 
 use std::fs::{self, File};
-use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
-use flate2::{Compression, GzBuilder};
 use serde::Serialize;
 
 use crate::checkout::{Checkout, make_directory};
@@ -13,11 +12,15 @@ use crate::debian::{self, Found, Package};
 use crate::images::Images;
 use crate::kernel::{self, Kernel, Module};
 use crate::tree::Tree;
-use crate::{agent, cpio, cross, digest, modules, userland};
+use crate::{cpio, digest, modules, programs, userland};
 
 /// Directories of hooks, beside lab-guest's sources; the guest has them below /etc/lparkit.
 const HOOKS: &str = "tools/lab-guest/hooks";
 const HOOK_MOMENTS: [&str; 4] = ["check", "post", "prepare", "undo"];
+
+/// An image that nobody has asked for in so long is of programs that are built no more. A running lab needs its own when a partition
+/// migrates, and no lab runs so long.
+const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// All that an image is made of.
 struct Inputs {
@@ -74,7 +77,6 @@ struct Manifest<'a> {
     release: &'a str,
     vmlinux: Part,
     initrd: Part,
-    initrd_plain_bytes: usize,
     packages: Vec<&'a Package>,
     modules: Vec<&'a str>,
     lab_guest: Part,
@@ -111,8 +113,7 @@ pub(crate) struct Wanted<'a> {
 pub(crate) fn make(checkout: &Checkout, wanted: &Wanted) -> Result<PathBuf> {
     let Wanted { kernel, vmlinux, tools, agent } = *wanted;
     let images = Images::read(&checkout.root.join("tests/lab/images.toml"))?;
-    let lab_guest = cross::build(checkout, &cross::guest_profile(), &["lab-guest".to_owned()])?.remove(0);
-    let agent = if agent { agent::build(checkout)? } else { Vec::new() };
+    let built = programs::build(checkout)?;
     let _lock = checkout.lock_cache()?;
     let inputs = Inputs {
         kernel: match vmlinux {
@@ -121,14 +122,35 @@ pub(crate) fn make(checkout: &Checkout, wanted: &Wanted) -> Result<PathBuf> {
         },
         busybox: debian::find(checkout, &images.busybox)?,
         tools: tools.then(|| debian::find(checkout, &images.tools)).transpose()?,
-        lab_guest,
-        agent,
+        lab_guest: built.lab_guest,
+        agent: if agent { built.agent } else { Vec::new() },
         hooks: hooks(&checkout.root.join(HOOKS))?,
     };
     let kernel = if vmlinux.is_some() { "file" } else { kernel };
-    let dir = checkout.cache.join("images").join(format!("{kernel}-{}", &key(&inputs)?[..32]));
+    let (images, now) = (checkout.cache.join("images"), SystemTime::now());
+    let dir = images.join(format!("{kernel}-{}", &key(&inputs)?[..32]));
     make_directory(&dir, |fresh| write(checkout, kernel, &inputs, fresh))?;
+    note_use(&dir, now)?;
+    forget_unused(&images, now)?;
     Ok(dir)
+}
+
+fn note_use(image: &Path, now: SystemTime) -> Result<()> {
+    File::open(image)
+        .and_then(|dir| dir.set_modified(now))
+        .with_context(|| format!("note the use of {}", image.display()))
+}
+
+fn forget_unused(images: &Path, now: SystemTime) -> Result<()> {
+    for entry in fs::read_dir(images).with_context(|| format!("list {}", images.display()))? {
+        let path = entry?.path();
+        let used = fs::metadata(&path).and_then(|metadata| metadata.modified());
+        if now.duration_since(used.with_context(|| format!("look at {}", path.display()))?).is_ok_and(|age| age > KEPT)
+        {
+            fs::remove_dir_all(&path).with_context(|| format!("remove {}", path.display()))?;
+        }
+    }
+    Ok(())
 }
 
 /// Of every input, and of the program that puts them together.
@@ -139,7 +161,7 @@ fn key(inputs: &Inputs) -> Result<String> {
         parts.push(format!("vmlinux {sha256}"));
     }
     for program in &inputs.agent {
-        parts.push(format!("{} {}", agent::name(program), digest::of_file(program)?));
+        parts.push(format!("{} {}", programs::name(program), digest::of_file(program)?));
     }
     parts.extend(inputs.packages().map(|package| format!("{} {} {}", package.name, package.sha256, package.pinned)));
     parts.extend(inputs.hooks.iter().map(|(path, content)| format!("{path} {}", digest::of_bytes(content))));
@@ -172,32 +194,24 @@ fn write(checkout: &Checkout, name: &str, inputs: &Inputs, dir: &Path) -> Result
     let archive = cpio::archive(&tree(checkout, inputs, &kernel)?);
     let (vmlinux, initrd) = (dir.join("vmlinux"), dir.join("initrd"));
     fs::hard_link(&kernel.vmlinux, &vmlinux).context("link vmlinux")?;
-    compress(&archive, &initrd)?;
+    // Not compressed: an emulated processor would take longer to unpack it than QEMU takes to load it.
+    fs::write(&initrd, &archive).with_context(|| format!("write {}", initrd.display()))?;
     let manifest = Manifest {
         kernel: name,
         release: inputs.kernel.found().and_then(|found| found.release.as_deref()).unwrap_or_default(),
         vmlinux: Part::of(&vmlinux)?,
         initrd: Part::of(&initrd)?,
-        initrd_plain_bytes: archive.len(),
         packages: inputs.packages().collect(),
         modules: kernel.modules.iter().map(|module| module.name.as_str()).collect(),
         lab_guest: Part::of(&inputs.lab_guest)?,
         agent: inputs
             .agent
             .iter()
-            .map(|program| Ok((agent::name(program), Part::of(program)?)))
+            .map(|program| Ok((programs::name(program), Part::of(program)?)))
             .collect::<Result<_>>()?,
         hooks: inputs.hooks.iter().map(|(path, content)| (path.as_str(), digest::of_bytes(content))).collect(),
     };
     fs::write(dir.join("image.json"), serde_json::to_vec_pretty(&manifest)?).context("write image.json")
-}
-
-/// Without a time and a name in the header, so that the bytes depend on the archive alone.
-fn compress(archive: &[u8], to: &Path) -> Result<()> {
-    let file = File::create(to).with_context(|| format!("write {}", to.display()))?;
-    let mut gzip = GzBuilder::new().mtime(0).write(file, Compression::new(6));
-    gzip.write_all(archive).and_then(|()| gzip.finish()).with_context(|| format!("write {}", to.display()))?;
-    Ok(())
 }
 
 fn tree(checkout: &Checkout, inputs: &Inputs, kernel: &Kernel) -> Result<Tree> {
@@ -221,8 +235,8 @@ fn tree(checkout: &Checkout, inputs: &Inputs, kernel: &Kernel) -> Result<Tree> {
     // The first process has these open before it can mount a devtmpfs.
     tree.character_device("dev/console", 5, 1);
     tree.character_device("dev/null", 1, 3);
-    tree.file("etc/passwd", 0o644, format!("root:x:0:0:root:/root:/bin/sh\n{}", agent::USER));
-    tree.file("etc/group", 0o644, format!("root:x:0:\n{}", agent::GROUPS));
+    tree.file("etc/passwd", 0o644, format!("root:x:0:0:root:/root:/bin/sh\n{}", programs::USER));
+    tree.file("etc/group", 0o644, format!("root:x:0:\n{}", programs::GROUPS));
     tree.file("etc/os-release", 0o644, OS_RELEASE);
     let init = fs::read(&inputs.lab_guest).with_context(|| format!("read {}", inputs.lab_guest.display()))?;
     tree.file("init", 0o755, init);
@@ -233,7 +247,7 @@ fn tree(checkout: &Checkout, inputs: &Inputs, kernel: &Kernel) -> Result<Tree> {
     for package in inputs.tools.iter().flat_map(|found| &found.packages) {
         userland::add_programs(&mut tree, &deb(package))?;
     }
-    agent::add(&mut tree, &inputs.agent, inputs.tools.is_some())?;
+    programs::add(&mut tree, &inputs.agent, inputs.tools.is_some())?;
     for (moment, _) in modules::WANTED {
         let paths = kernel.modules.iter().filter(|module| module.moment == moment);
         let list: String = paths.map(|module| format!("/usr/lib/modules/{}.ko\n", module.name)).collect();
@@ -249,4 +263,28 @@ fn tree(checkout: &Checkout, inputs: &Inputs, kernel: &Kernel) -> Result<Tree> {
         tree.file(path, 0o755, content.as_slice());
     }
     Ok(tree)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn an_image_is_forgotten_when_nobody_asked_for_it_for_long() {
+        let images = tempfile::tempdir().unwrap();
+        let (old, new) = (images.path().join("old"), images.path().join("new"));
+        let began = SystemTime::now();
+        for image in [&old, &new] {
+            fs::create_dir(image).unwrap();
+            fs::write(image.join("vmlinux"), "").unwrap();
+            note_use(image, began).unwrap();
+        }
+        note_use(&new, began + KEPT).unwrap();
+        forget_unused(images.path(), began + KEPT).unwrap();
+        assert!(old.exists() && new.exists());
+        forget_unused(images.path(), began + KEPT + Duration::from_secs(1)).unwrap();
+        assert!(!old.exists() && new.exists());
+    }
 }

@@ -3,7 +3,6 @@
 //! All print paths on standard output and what they do on standard error. Everything is kept in the cache directory that
 //! `tests/debian/cache` prints, under names made of what went in, so that a second call has nothing to do.
 
-mod agent;
 mod checkout;
 mod cli;
 mod cpio;
@@ -15,6 +14,7 @@ mod images;
 mod kernel;
 mod modules;
 mod program;
+mod programs;
 mod tree;
 mod userland;
 

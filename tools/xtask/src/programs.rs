@@ -1,4 +1,4 @@
-//! lparkit's agent in a guest's image, with the command lines that belong to it.
+//! lparkit's programs in a guest's image: its first process, the agent, and the command lines that belong to that.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,8 @@ use crate::checkout::Checkout;
 use crate::cross;
 use crate::tree::Tree;
 
-/// The packages whose programs belong to it. A checkout may lack some: then the guest has none of theirs.
+const FIRST_PROCESS: &str = "lab-guest";
+/// The packages whose programs belong to the agent. A checkout may lack some: then the guest has none of theirs.
 const PACKAGES: [&str; 3] = ["lpard", "drmgr", "lpar"];
 const DAEMON: &str = "lpard";
 
@@ -21,13 +22,24 @@ pub(crate) const GROUPS: &str = "lpard:x:990:\nlpar:x:991:\n";
 /// Where programs are that have the names of Debian's own, in an image that has those too.
 const BESIDE_DEBIANS: &str = "usr/lib/lparkit";
 
-/// Builds the programs and gives their paths.
-pub(crate) fn build(checkout: &Checkout) -> Result<Vec<PathBuf>> {
+/// What was built for guests.
+#[derive(Debug)]
+pub(crate) struct Programs {
+    /// The first process.
+    pub(crate) lab_guest: PathBuf,
+    /// The agent and its command lines.
+    pub(crate) agent: Vec<PathBuf>,
+}
+
+/// Builds the programs for all images at once: what they depend on is then compiled once, with one set of features.
+pub(crate) fn build(checkout: &Checkout) -> Result<Programs> {
     let has = |package: &&str| checkout.root.join("tools").join(package).join("Cargo.toml").exists();
-    let packages: Vec<String> = PACKAGES.into_iter().filter(has).map(str::to_owned).collect();
-    let programs = cross::build(checkout, &cross::guest_profile(), &packages)?;
-    ensure!(programs.iter().any(|program| name(program) == DAEMON), "this checkout has no program {DAEMON}");
-    Ok(programs)
+    let packages = [FIRST_PROCESS].into_iter().chain(PACKAGES.into_iter().filter(has)).map(str::to_owned);
+    let mut agent = cross::build(checkout, &cross::guest_profile(), &packages.collect::<Vec<_>>())?;
+    let first = agent.iter().position(|program| name(program) == FIRST_PROCESS);
+    let lab_guest = agent.remove(first.with_context(|| format!("this checkout has no program {FIRST_PROCESS}"))?);
+    ensure!(agent.iter().any(|program| name(program) == DAEMON), "this checkout has no program {DAEMON}");
+    Ok(Programs { lab_guest, agent })
 }
 
 /// A program's name.
