@@ -26,7 +26,7 @@ const MODPROBE_PATIENCE: Duration = Duration::from_secs(60);
 const NO_SUCH_PROGRAM: u8 = 127;
 const SYSLOG: &str = "dev/log";
 /// `LOG_LOCAL0 | LOG_INFO` (syslog.h).
-const SYSLOG_PRIORITY: u8 = 16 << 3 | 6;
+const SYSLOG_PRIORITY: u8 = (16 << 3) | 6;
 
 /// Runs drmgr; `program` is the name it was called by, `arguments` what followed. The answer is the exit status.
 pub fn run(program: &str, arguments: &[String], streams: &mut Streams<'_>) -> u8 {

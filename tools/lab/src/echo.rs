@@ -145,7 +145,7 @@ impl Prober {
     pub fn start(address: Ipv4Addr) -> Result<Self, EchoError> {
         let (socket, framing) = icmp_socket()?;
         let shared = Arc::new(Shared::default());
-        let word = PROBERS.fetch_add(1, Ordering::Relaxed) << 32 | u64::from(std::process::id());
+        let word = (PROBERS.fetch_add(1, Ordering::Relaxed) << 32) | u64::from(std::process::id());
         let asker = Asker { socket, framing, to: SocketAddrV4::new(address, 0).into(), word, shared: shared.clone() };
         let thread = thread::Builder::new().name(format!("echo {address}")).spawn(move || asker.run());
         let thread = thread.map_err(|source| EchoError::Thread { address, source })?;

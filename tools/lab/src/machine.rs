@@ -325,7 +325,7 @@ fn in_blocks(mib: u32) -> bool {
 fn interrupt(unit_address: u32) -> Option<u8> {
     let [.., third, low] = unit_address.to_be_bytes();
     match unit_address {
-        0x3000_0000..0x7100_0000 => Some(0xf0 | third >> 4),
+        0x3000_0000..0x7100_0000 => Some(0xf0 | (third >> 4)),
         0x7100_0000.. => Some(low),
         _ => None,
     }

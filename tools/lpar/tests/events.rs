@@ -12,7 +12,7 @@ use program::{differs, lpar, lpar_reading, tests};
 fn event(file: &Path) -> Vec<u8> {
     let hex: Vec<u8> = fs::read(file).unwrap().into_iter().filter(u8::is_ascii_hexdigit).collect();
     let digit = |byte: u8| char::from(byte).to_digit(16).unwrap();
-    hex.chunks_exact(2).map(|pair| u8::try_from(digit(pair[0]) << 4 | digit(pair[1])).unwrap()).collect()
+    hex.chunks_exact(2).map(|pair| u8::try_from((digit(pair[0]) << 4) | digit(pair[1])).unwrap()).collect()
 }
 
 #[test]

@@ -85,8 +85,8 @@ pub(crate) fn take(sysroot: &Sysroot, new: &NewIdentity) -> Result<(), IdentityE
     let wanted = Machine::from_firmware(&new.machine.type_model, &new.machine.serial)
         .filter(|machine| in_words(machine) == new.machine)
         .ok_or_else(|| IdentityError::NoMachine(new.machine.clone()))?;
-    let now = read(sysroot)?;
-    for update in updates(sysroot, &now, &wanted, new.id)? {
+    let shown = read(sysroot)?;
+    for update in updates(sysroot, &shown, &wanted, new.id)? {
         sysroot.write_attribute(OFDT, &update.request())?;
     }
     let shown = read(sysroot)?.machine;

@@ -105,7 +105,7 @@ pub struct Bit {
 pub fn compute(capabilities: &Capabilities) -> Words {
     let bits: Vec<Bit> = RULES.iter().map(|rule| Bit::of(rule, capabilities)).collect();
     let word = |word: Word| {
-        bits.iter().filter(|bit| bit.set && bit.rule.word == word).fold(0, |sum, bit| sum | 1 << bit.rule.bit)
+        bits.iter().filter(|bit| bit.set && bit.rule.word == word).fold(0, |sum, bit| sum | (1 << bit.rule.bit))
     };
     let (dcaps, cmdcaps) = (word(Word::Dcaps), word(Word::Cmdcaps));
     Words { dcaps, cmdcaps: [cmdcaps; 2], pinned_memory_mib: PINNED_MEMORY_MIB, bits }

@@ -223,7 +223,7 @@ impl Tree {
 /// another umask loses the others.
 fn executable_as(on_disk: u32, listed: u32) -> u32 {
     match (on_disk & 0o100 != 0, listed & 0o100 != 0) {
-        (true, false) => listed | (listed & 0o444) >> 2 | 0o100,
+        (true, false) => listed | ((listed & 0o444) >> 2) | 0o100,
         (false, true) => listed & !0o111,
         _ => listed,
     }

@@ -192,13 +192,13 @@ impl Watch<'_> {
 
     /// The kernel has not complained of anything new.
     fn silent(&self, before: &mut BTreeSet<String>) -> Result<(), Error> {
-        let now = self.complaints()?;
+        let all = self.complaints()?;
         let new: Vec<_> =
-            now.difference(before).filter(|line| !line.contains(DOCUMENTED)).map(String::as_str).collect();
+            all.difference(before).filter(|line| !line.contains(DOCUMENTED)).map(String::as_str).collect();
         if !new.is_empty() {
             return Err(Error::guest(self.name(), "be content", new.join(" / ")));
         }
-        *before = now;
+        *before = all;
         Ok(())
     }
 }

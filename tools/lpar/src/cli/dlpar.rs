@@ -157,12 +157,13 @@ impl FromStr for Place {
 
     /// What begins like an index has to be one: it must not become the name of something else.
     fn from_str(text: &str) -> Result<Self, String> {
-        let is_index = text.starts_with("0x") || text.starts_with("0X");
-        match is_index {
-            true => text.parse().map(|index| Self(SlotTarget::Index(index))).map_err(|error| format!("{error}")),
-            false if text.trim().is_empty() => Err("a slot has a name".to_owned()),
-            false => Ok(Self(SlotTarget::Name(text.to_owned()))),
+        if text.starts_with("0x") || text.starts_with("0X") {
+            return text.parse().map(|index| Self(SlotTarget::Index(index))).map_err(|error| format!("{error}"));
         }
+        if text.trim().is_empty() {
+            return Err("a slot has a name".to_owned());
+        }
+        Ok(Self(SlotTarget::Name(text.to_owned())))
     }
 }
 

@@ -46,7 +46,7 @@ fn bytes(hex: &str) -> Vec<u8> {
         .filter(|character| !character.is_whitespace())
         .map_while(|character| character.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
         .collect();
-    digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+    digits.chunks_exact(2).map(|pair| (pair[0] << 4) | pair[1]).collect()
 }
 
 #[cfg(test)]

@@ -273,7 +273,7 @@ fn starts_with_zero(text: &[u8]) -> bool {
 fn mode(text: &[u8]) -> u32 {
     let text = text.trim_ascii();
     let is_mode = text.len() == 6 && text.iter().all(|digit| (b'0'..=b'7').contains(digit));
-    if is_mode { text.iter().fold(0, |mode, digit| mode << 3 | u32::from(digit - b'0')) } else { 0 }
+    if is_mode { text.iter().fold(0, |mode, digit| (mode << 3) | u32::from(digit - b'0')) } else { 0 }
 }
 
 /// `0123abc..456def[ 100644]`.

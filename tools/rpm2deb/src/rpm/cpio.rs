@@ -149,7 +149,7 @@ impl<R: Read> Read for Reader<R> {
 fn hex_field(digits: &[u8]) -> Option<u32> {
     digits.iter().try_fold(0u32, |value, digit| {
         let digit = char::from(*digit).to_digit(16)?;
-        Some(value << 4 | digit)
+        Some((value << 4) | digit)
     })
 }
 

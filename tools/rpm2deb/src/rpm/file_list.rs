@@ -117,7 +117,7 @@ impl Columns<'_> {
     fn kind(&self, at: usize, path: &[u8]) -> Result<FileKind, Error> {
         let rdev = self.rdevs.get(at).copied().unwrap_or(0);
         // 16-bit device numbers, as the kernel's old_decode_dev: major in the high byte.
-        let (major, minor) = (u32::try_from(rdev >> 8 & 0xff).unwrap_or(0), u32::try_from(rdev & 0xff).unwrap_or(0));
+        let (major, minor) = (u32::try_from((rdev >> 8) & 0xff).unwrap_or(0), u32::try_from(rdev & 0xff).unwrap_or(0));
         Ok(match self.modes[at] & S_IFMT {
             0o04_0000 => FileKind::Directory,
             0o10_0000 => FileKind::Regular { size_bytes: self.sizes[at] },

@@ -245,7 +245,7 @@ impl Header {
 }
 
 fn big_endian(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0, |value, byte| value << 8 | u64::from(*byte))
+    bytes.iter().fold(0, |value, byte| (value << 8) | u64::from(*byte))
 }
 
 fn read_exactly(input: &mut dyn Read, buffer: &mut [u8], part: Part) -> Result<(), Error> {

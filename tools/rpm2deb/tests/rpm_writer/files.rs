@@ -87,7 +87,7 @@ pub fn tags(files: &[File], format: Format, tags: &mut Tags) {
         tags.set(tag::FILESIZES, ints(|file| file.size() as u32));
     }
     tags.set(tag::FILEMODES, Value::Int16(files.iter().map(|file| file.mode).collect()));
-    let device = |file: &File| u16::from(file.rdev.0) << 8 | u16::from(file.rdev.1);
+    let device = |file: &File| (u16::from(file.rdev.0) << 8) | u16::from(file.rdev.1);
     tags.set(tag::FILERDEVS, Value::Int16(files.iter().map(device).collect()));
     tags.set(tag::FILEMTIMES, ints(|file| file.mtime));
     tags.set(tag::FILEDIGESTS, Value::Array(files.iter().map(|file| file.digest(format)).collect()));

@@ -16,7 +16,7 @@ use crate::run::holding::{Holding, look};
 use crate::scenario::LMB_MIB;
 
 /// One is a step and two are several; with one processor left there is nothing more to take.
-const UNITS: NonZeroU32 = NonZeroU32::new(2).unwrap();
+const UNITS: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);
 const LMB_DRC: u32 = 0x8000_0000;
 
 /// A change that the agent is asked for, and the one that takes it back.
