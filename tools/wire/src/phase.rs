@@ -111,7 +111,7 @@ const TABLE: [(Kind, [Permit; PHASES.len()]); 10] = [
     (Kind::Prepare,   [No,     Yes,  Later,   Later,   Later,    No,      Later,  No,       Later,   No,     No]),
     (Kind::Suspend,   [No,     No,   No,      No,      Later,    Yes,     No,     No,       No,      No,     No]),
     (Kind::Abort,     [No,     Yes,  Yes,     Yes,     Yes,      Yes,     Yes,    No,       No,      No,     No]),
-    (Kind::Undo,      [No,     Yes,  Later,   Later,   Later,    Yes,     Later,  No,       No,      No,     No]),
+    (Kind::Undo,      [No,     Yes,  Later,   Later,   Later,    Yes,     Later,  No,       Later,   No,     No]),
     (Kind::Identity,  [No,     Yes,  Later,   Later,   Later,    No,      Later,  No,       Yes,     No,     No]),
     (Kind::Shutdown,  [No,     Yes,  Later,   Later,   Later,    No,      Later,  No,       Later,   No,     No]),
 ];

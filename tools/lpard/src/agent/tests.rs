@@ -266,7 +266,7 @@ check      yes    later     later     later      no        later    no         l
 prepare    yes    later     later     later      no        later    no         later     no
 suspend    no     no        no        later      yes       no       no         no        no
 abort      yes    yes       yes       yes        yes       yes      no         no        no
-undo       yes    later     later     later      yes       later    no         no        no
+undo       yes    later     later     later      yes       later    no         later     no
 identity   yes    later     later     later      no        later    no         yes       no
 shutdown   yes    later     later     later      no        later    no         later     no
 ";

@@ -45,8 +45,8 @@ fn expected(kind: Kind, phase: Phase) -> Permit {
         (Kind::Suspend, Phase::Prepared) => Yes,
         (Kind::Suspend, Phase::Preparing) => Later,
         (Kind::Suspend, _) => No,
-        // To go back is possible until the suspension.
-        (Kind::Abort | Kind::Undo, Phase::Resuming) => No,
+        // To go back is possible until the suspension. A console that went back itself may undo once the partition has noticed.
+        (Kind::Abort, Phase::Resuming) => No,
         (Kind::Abort, _) => Yes,
         (Kind::Undo, Phase::Prepared) => Yes,
         // A partition that waits to be suspended stays as it is.
