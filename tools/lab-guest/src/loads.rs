@@ -43,6 +43,29 @@ impl<'a> Report<'a> {
     }
 }
 
+/// After a migration it goes on at once.
+const LONGEST_REST: Duration = Duration::from_millis(100);
+
+/// Keeps a load from taking all there is: it is to be at work whenever something happens to the partition, not to be as much work as
+/// possible for who emulates it.
+pub(crate) struct Pace {
+    /// It rests so many times as long as it worked.
+    rests: u32,
+    worked_since: Instant,
+}
+
+impl Pace {
+    pub(crate) fn new(rests: u32) -> Self {
+        Self { rests, worked_since: Instant::now() }
+    }
+
+    /// After a piece of work.
+    pub(crate) fn rest(&mut self) {
+        std::thread::sleep((self.worked_since.elapsed() * self.rests).min(LONGEST_REST));
+        self.worked_since = Instant::now();
+    }
+}
+
 /// Bits that look random and are the same every time (splitmix64).
 pub(crate) fn scrambled(number: u64) -> u64 {
     let mut bits = number.wrapping_add(0x9e37_79b9_7f4a_7c15);

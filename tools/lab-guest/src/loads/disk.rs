@@ -12,7 +12,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use lab_guest::load::{DiskState, DiskVerdict};
 
-use super::{Report, scrambled};
+use super::{Pace, Report, scrambled};
 
 const RECORD_BYTES: usize = 512;
 const RECORDS_PER_SEGMENT: u64 = 8192; // 4 MiB
@@ -51,7 +51,9 @@ fn append(dir: &Path, progress: &mut DiskState, report: &mut Report<'_>) -> Resu
     ensure!(found.errors.is_empty(), "the journal in {} is damaged: {}", dir.display(), found.errors.join("; "));
     progress.confirmed = found.next;
     let mut file = open_segment(dir, found.next)?;
+    let mut pace = Pace::new(4);
     loop {
+        pace.rest();
         report.now_and_then(progress)?;
         let number = progress.confirmed;
         if number > 0 && number % RECORDS_PER_SEGMENT == 0 {

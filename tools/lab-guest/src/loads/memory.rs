@@ -5,9 +5,11 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use lab_guest::load::MemoryState;
 
-use super::{Report, scrambled};
+use super::{Pace, Report, scrambled};
 
 const WORDS_PER_MIB: u64 = (1 << 20) / 8;
+/// What is checked and written between rests.
+const PIECE_WORDS: usize = 1 << 15;
 
 /// For ever.
 pub(crate) fn run(mib: u64, state: &Path) -> Result<()> {
@@ -19,9 +21,10 @@ pub(crate) fn run(mib: u64, state: &Path) -> Result<()> {
     memory.extend((0..words as u64).map(|position| word(position, 0)));
     let mut progress = MemoryState { mib, ..MemoryState::default() };
     let mut report = Report::to(state);
+    let mut pace = Pace::new(1);
     loop {
         report.now_and_then(&progress)?;
-        round(&mut memory, &mut progress);
+        round(&mut memory, &mut progress, || pace.rest());
     }
 }
 
@@ -29,15 +32,20 @@ fn word(position: u64, round: u64) -> u64 {
     scrambled(position ^ round.rotate_left(40))
 }
 
-/// Checks what the last round wrote and writes the next pattern.
-fn round(memory: &mut [u64], progress: &mut MemoryState) {
+/// Checks what the last round wrote and writes the next pattern; `rest` is called after each piece.
+fn round(memory: &mut [u64], progress: &mut MemoryState, mut rest: impl FnMut()) {
     let last = progress.rounds;
-    for (position, cell) in (0..).zip(memory) {
-        if *cell != word(position, last) {
-            progress.errors += 1;
-            progress.first_error = progress.first_error.or(Some(position));
+    let mut position = 0;
+    for piece in memory.chunks_mut(PIECE_WORDS) {
+        for cell in piece {
+            if *cell != word(position, last) {
+                progress.errors += 1;
+                progress.first_error = progress.first_error.or(Some(position));
+            }
+            *cell = word(position, last + 1);
+            position += 1;
         }
-        *cell = word(position, last + 1);
+        rest();
     }
     progress.rounds += 1;
 }
@@ -50,16 +58,16 @@ mod tests {
     fn one_flipped_bit_is_found() {
         let mut memory: Vec<u64> = (0..1000).map(|position| word(position, 0)).collect();
         let mut progress = MemoryState::default();
-        round(&mut memory, &mut progress);
+        round(&mut memory, &mut progress, || ());
         assert_eq!(progress, MemoryState { rounds: 1, ..MemoryState::default() });
         memory[77] ^= 1 << 40;
-        round(&mut memory, &mut progress);
+        round(&mut memory, &mut progress, || ());
         assert_eq!(progress, MemoryState { rounds: 2, errors: 1, first_error: Some(77), ..MemoryState::default() });
         // A page of the last round in this one: every word of it is wrong.
         let stale = memory[100..200].to_vec();
-        round(&mut memory, &mut progress);
+        round(&mut memory, &mut progress, || ());
         memory[100..200].copy_from_slice(&stale);
-        round(&mut memory, &mut progress);
+        round(&mut memory, &mut progress, || ());
         assert_eq!((progress.rounds, progress.errors), (4, 101));
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use lab_guest::load::StreamState;
 
-use super::{Report, scrambled};
+use super::{Pace, Report, scrambled};
 
 const BLOCK_BYTES: usize = 4096;
 
@@ -31,7 +31,9 @@ fn exchange(to: &str, progress: &mut StreamState, report: &mut Report<'_>) -> Re
     peer.set_read_timeout(Some(SILENCE))?;
     peer.set_write_timeout(Some(SILENCE))?;
     let mut echoed = vec![0; BLOCK_BYTES];
+    let mut pace = Pace::new(4);
     for number in 0.. {
+        pace.rest();
         report.now_and_then(progress)?;
         let sent = block(number);
         let begun = Instant::now();
