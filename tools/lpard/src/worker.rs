@@ -36,6 +36,10 @@ const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(30);
 /// What waits for the thread: a flood of events whose hooks are slow must not fill the memory.
 const TASKS: usize = 64;
 
+/// Less than a huge page: a stack of Rust's usual 2 MiB, where it happens to lie like one, is given all of it at the first touch
+/// (seen on ppc64el: a third of what the agent may have in all).
+const STACK_BYTES: usize = 1 << 20;
+
 /// What is reported.
 #[derive(Debug)]
 pub(crate) enum Report {
@@ -79,7 +83,7 @@ impl Worker {
         let wake = Arc::new(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?);
         let stop = Arc::new(AtomicBool::new(false));
         let bench = Bench { sysroot, log, reports: done, wake: Arc::clone(&wake), stop: Arc::clone(&stop) };
-        thread::Builder::new().name("worker".into()).spawn(move || bench.work(&todo))?;
+        thread::Builder::new().name("worker".into()).stack_size(STACK_BYTES).spawn(move || bench.work(&todo))?;
         Ok(Self { tasks, reports, wake, stop })
     }
 
