@@ -127,10 +127,10 @@ impl Agents {
         lock(&self.known).views.get(&key).cloned().unwrap_or_default()
     }
 
-    /// Waits until the partition has a session with the console of `system`.
+    /// Waits until the partition has a session with the console of `system`, and has told what it is: as `lspartition` has it.
     pub fn wait_active(&self, system: &str, lpar: &str, deadline: Duration) -> Result<AgentView, Error> {
         let key = (system.to_owned(), lpar.to_owned());
-        let found = self.wait_for(deadline, |known| known.views.get(&key).filter(|view| view.is_active()).cloned());
+        let found = self.wait_for(deadline, |known| known.views.get(&key).filter(|view| view.now().is_some()).cloned());
         found.ok_or_else(|| {
             let why = self.view(system, lpar).lost_because.unwrap_or_else(|| "it never called".into());
             Error::guest(lpar, "reach its agent", format!("no session with the console of {system}: {why}"))

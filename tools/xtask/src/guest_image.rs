@@ -1,8 +1,7 @@
 //! Kernel and initramfs of the lab's guests, kept by the hash of all that goes in.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 use serde::Serialize;
@@ -12,15 +11,11 @@ use crate::debian::{self, Found, Package};
 use crate::images::Images;
 use crate::kernel::{self, Kernel, Module};
 use crate::tree::Tree;
-use crate::{cpio, digest, modules, programs, userland};
+use crate::{cpio, digest, guest_programs, image_cache, modules, userland};
 
 /// Directories of hooks, beside lab-guest's sources; the guest has them below /etc/lparkit.
 const HOOKS: &str = "tools/lab-guest/hooks";
 const HOOK_MOMENTS: [&str; 4] = ["check", "post", "prepare", "undo"];
-
-/// An image that nobody has asked for in so long is of programs that are built no more. A running lab needs its own when a partition
-/// migrates, and no lab runs so long.
-const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// All that an image is made of.
 struct Inputs {
@@ -113,7 +108,7 @@ pub(crate) struct Wanted<'a> {
 pub(crate) fn make(checkout: &Checkout, wanted: &Wanted) -> Result<PathBuf> {
     let Wanted { kernel, vmlinux, tools, agent } = *wanted;
     let images = Images::read(&checkout.root.join("tests/lab/images.toml"))?;
-    let built = programs::build(checkout)?;
+    let built = guest_programs::build(checkout)?;
     let _lock = checkout.lock_cache()?;
     let inputs = Inputs {
         kernel: match vmlinux {
@@ -127,30 +122,11 @@ pub(crate) fn make(checkout: &Checkout, wanted: &Wanted) -> Result<PathBuf> {
         hooks: hooks(&checkout.root.join(HOOKS))?,
     };
     let kernel = if vmlinux.is_some() { "file" } else { kernel };
-    let (images, now) = (checkout.cache.join("images"), SystemTime::now());
+    let images = checkout.cache.join("images");
     let dir = images.join(format!("{kernel}-{}", &key(&inputs)?[..32]));
     make_directory(&dir, |fresh| write(checkout, kernel, &inputs, fresh))?;
-    note_use(&dir, now)?;
-    forget_unused(&images, now)?;
+    image_cache::tidy(&images, &dir)?;
     Ok(dir)
-}
-
-fn note_use(image: &Path, now: SystemTime) -> Result<()> {
-    File::open(image)
-        .and_then(|dir| dir.set_modified(now))
-        .with_context(|| format!("note the use of {}", image.display()))
-}
-
-fn forget_unused(images: &Path, now: SystemTime) -> Result<()> {
-    for entry in fs::read_dir(images).with_context(|| format!("list {}", images.display()))? {
-        let path = entry?.path();
-        let used = fs::metadata(&path).and_then(|metadata| metadata.modified());
-        if now.duration_since(used.with_context(|| format!("look at {}", path.display()))?).is_ok_and(|age| age > KEPT)
-        {
-            fs::remove_dir_all(&path).with_context(|| format!("remove {}", path.display()))?;
-        }
-    }
-    Ok(())
 }
 
 /// Of every input, and of the program that puts them together.
@@ -161,7 +137,7 @@ fn key(inputs: &Inputs) -> Result<String> {
         parts.push(format!("vmlinux {sha256}"));
     }
     for program in &inputs.agent {
-        parts.push(format!("{} {}", programs::name(program), digest::of_file(program)?));
+        parts.push(format!("{} {}", guest_programs::name(program), digest::of_file(program)?));
     }
     parts.extend(inputs.packages().map(|package| format!("{} {} {}", package.name, package.sha256, package.pinned)));
     parts.extend(inputs.hooks.iter().map(|(path, content)| format!("{path} {}", digest::of_bytes(content))));
@@ -207,7 +183,7 @@ fn write(checkout: &Checkout, name: &str, inputs: &Inputs, dir: &Path) -> Result
         agent: inputs
             .agent
             .iter()
-            .map(|program| Ok((programs::name(program), Part::of(program)?)))
+            .map(|program| Ok((guest_programs::name(program), Part::of(program)?)))
             .collect::<Result<_>>()?,
         hooks: inputs.hooks.iter().map(|(path, content)| (path.as_str(), digest::of_bytes(content))).collect(),
     };
@@ -235,8 +211,8 @@ fn tree(checkout: &Checkout, inputs: &Inputs, kernel: &Kernel) -> Result<Tree> {
     // The first process has these open before it can mount a devtmpfs.
     tree.character_device("dev/console", 5, 1);
     tree.character_device("dev/null", 1, 3);
-    tree.file("etc/passwd", 0o644, format!("root:x:0:0:root:/root:/bin/sh\n{}", programs::USER));
-    tree.file("etc/group", 0o644, format!("root:x:0:\n{}", programs::GROUPS));
+    tree.file("etc/passwd", 0o644, format!("root:x:0:0:root:/root:/bin/sh\n{}", guest_programs::USER));
+    tree.file("etc/group", 0o644, format!("root:x:0:\n{}", guest_programs::GROUPS));
     tree.file("etc/os-release", 0o644, OS_RELEASE);
     let init = fs::read(&inputs.lab_guest).with_context(|| format!("read {}", inputs.lab_guest.display()))?;
     tree.file("init", 0o755, init);
@@ -247,7 +223,7 @@ fn tree(checkout: &Checkout, inputs: &Inputs, kernel: &Kernel) -> Result<Tree> {
     for package in inputs.tools.iter().flat_map(|found| &found.packages) {
         userland::add_programs(&mut tree, &deb(package))?;
     }
-    programs::add(&mut tree, &inputs.agent, inputs.tools.is_some())?;
+    guest_programs::add(&mut tree, &inputs.agent, inputs.tools.is_some())?;
     for (moment, _) in modules::WANTED {
         let paths = kernel.modules.iter().filter(|module| module.moment == moment);
         let list: String = paths.map(|module| format!("/usr/lib/modules/{}.ko\n", module.name)).collect();
@@ -263,28 +239,4 @@ fn tree(checkout: &Checkout, inputs: &Inputs, kernel: &Kernel) -> Result<Tree> {
         tree.file(path, 0o755, content.as_slice());
     }
     Ok(tree)
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use super::*;
-
-    #[test]
-    fn an_image_is_forgotten_when_nobody_asked_for_it_for_long() {
-        let images = tempfile::tempdir().unwrap();
-        let (old, new) = (images.path().join("old"), images.path().join("new"));
-        let began = SystemTime::now();
-        for image in [&old, &new] {
-            fs::create_dir(image).unwrap();
-            fs::write(image.join("vmlinux"), "").unwrap();
-            note_use(image, began).unwrap();
-        }
-        note_use(&new, began + KEPT).unwrap();
-        forget_unused(images.path(), began + KEPT).unwrap();
-        assert!(old.exists() && new.exists());
-        forget_unused(images.path(), began + KEPT + Duration::from_secs(1)).unwrap();
-        assert!(!old.exists() && new.exists());
-    }
 }

@@ -10,11 +10,12 @@ mod cross;
 mod debian;
 mod digest;
 mod guest_image;
+mod guest_programs;
+mod image_cache;
 mod images;
 mod kernel;
 mod modules;
 mod program;
-mod programs;
 mod tree;
 mod userland;
 

@@ -21,7 +21,7 @@ pub(crate) fn run(mib: u64, state: &Path) -> Result<()> {
     memory.extend((0..words as u64).map(|position| word(position, 0)));
     let mut progress = MemoryState { mib, ..MemoryState::default() };
     let mut report = Report::to(state);
-    let mut pace = Pace::new(1);
+    let mut pace = Pace::new(1); // a round takes seconds as it is
     loop {
         report.now_and_then(&progress)?;
         round(&mut memory, &mut progress, || pace.rest());

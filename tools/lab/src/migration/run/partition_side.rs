@@ -145,7 +145,7 @@ impl Course<'_> {
         let told = self.must_do(self.to, "take its new identity", &Request::Identity(identity));
         // What only QEMU shows, and no firmware that an agent knows.
         let shown = identity::tell(self.lab, self.partition, self.to);
-        reported.and(told).and(shown).and(self.await_settled(since, body))
+        reported.and(told).and(shown).and(self.await_settled(since, body)).and(self.await_known(self.to))
     }
 
     /// The agent reports to the new console. How long that took is in the journal.
@@ -195,8 +195,13 @@ impl Course<'_> {
         if !self.partition.spec.agent {
             return self.hooks(self.from, "post");
         }
-        self.lab.agents.wait_active(&self.from.spec.name, &self.partition.spec.name, REPORT_DEADLINE)?;
+        self.await_known(self.from)?;
         self.must_do(self.from, "undo the preparation", &Request::MigrationUndo {})
+    }
+
+    /// Whoever looks at that console from now on sees what can be done to the partition.
+    fn await_known(&self, frame: &Frame) -> Result<(), Error> {
+        self.lab.agents.wait_active(&frame.spec.name, &self.partition.spec.name, REPORT_DEADLINE).map(|_| ())
     }
 
     fn must_do(&self, frame: &Frame, what: &str, request: &Request) -> Result<(), Error> {
