@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use caller::{Caller, Card};
+use caller::{Caller, Card, Tells};
 use lab::console::adversary::attack::{Attack, Target, attack};
 use lab::console::adversary::impostor::{Imposture, Scene, pose};
 use lab::console::key;
@@ -73,7 +73,7 @@ fn inside(outer: &NamespaceId) {
     let mut console = Console::start(&post);
     let own = PrivateKey::from_seed(&[3; 32]).unwrap();
     console.pin("lpar1", 3, own.public());
-    let caller = Caller::start(Card { own, id: 3, console: console.key }, link);
+    let caller = Caller::start(Card { own, id: 3, console: console.key, tells: Tells::AtOnce }, link);
     a_session_is_told_asked_and_beats(&mut console);
     who_attacks_is_sent_away(&mut console, SocketAddrV6::new(post.address, 657, 0, link));
     drop(caller);
@@ -84,6 +84,7 @@ fn inside(outer: &NamespaceId) {
         _ => None,
     });
     assert!(matches!(outcome, Outcome::NotAsked(_)), "{outcome:?}");
+    a_partition_that_did_not_tell_is_asked_again(&mut console, link);
     a_partition_that_is_unpinned_is_told_goodbye(&mut console, link);
     drop(console);
     a_false_console_is_given_up(&post, link);
@@ -121,9 +122,23 @@ fn who_attacks_is_sent_away(console: &mut Console, address: SocketAddrV6) {
     console.wait_for("a heartbeat after all that", |news| matches!(news, News::Heard).then_some(()));
 }
 
+/// The next agent is asked what the one that died did not answer; one that refuses to answer is asked again.
+fn a_partition_that_did_not_tell_is_asked_again(console: &mut Console, link: u32) {
+    for tells in [Tells::Never, Tells::AtOnce, Tells::AskedTwice] {
+        let own = PrivateKey::from_seed(&[3; 32]).unwrap();
+        let caller = Caller::start(Card { own, id: 3, console: console.key, tells }, link);
+        console.wait_for("a session", |news| matches!(news, News::Opened { .. }).then_some(()));
+        if tells != Tells::Never {
+            console.wait_for("what it is", |news| matches!(news, News::Inventory(_)).then_some(()));
+        }
+        drop(caller);
+        console.wait_for("its end", |news| matches!(news, News::Closed { .. }).then_some(()));
+    }
+}
+
 fn a_partition_that_is_unpinned_is_told_goodbye(console: &mut Console, link: u32) {
     let own = PrivateKey::from_seed(&[3; 32]).unwrap();
-    let caller = Caller::start(Card { own, id: 3, console: console.key }, link);
+    let caller = Caller::start(Card { own, id: 3, console: console.key, tells: Tells::AtOnce }, link);
     console.wait_for("another session", |news| matches!(news, News::Opened { .. }).then_some(()));
     console.handle.give(Order::Unpin { lpar: "lpar1".into() });
     let cause = console.wait_for("its end", |news| match news {
@@ -150,7 +165,7 @@ fn a_false_console_is_given_up(post: &Post, link: u32) {
     let scene = Scene { sockets: &sockets, console: &console, partition };
     for what in IMPOSTURES {
         let own = PrivateKey::from_seed(&[3; 32]).unwrap();
-        let caller = Caller::start(Card { own, id: 3, console: console.public() }, link);
+        let caller = Caller::start(Card { own, id: 3, console: console.public(), tells: Tells::AtOnce }, link);
         let seen = pose(&scene, what, Instant::now() + COMES).unwrap_or_else(|error| panic!("{what:?}: {error}"));
         println!("{what:?}: {seen:?}");
         assert!(seen.is_turned_away(what), "{what:?}");

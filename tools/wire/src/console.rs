@@ -254,8 +254,9 @@ impl Console {
         out.extend(self.waiting.iter().map(|(id, waiting)| {
             Output::Send(FromConsole::Request(Order { id: *id, request: waiting.request.clone() }))
         }));
-        out.push(Output::Welcomed(hello));
+        // First: who asks again what the agent before was asked asks this one.
         out.extend(gone.into_keys().map(|id| Output::Ended(id, Outcome::Unknown)));
+        out.push(Output::Welcomed(hello));
     }
 
     /// An event that came before, in a session that broke, is seen again and not told again.

@@ -278,6 +278,9 @@ fn judge(journal: &Journal, step: &Migrate) -> Result<(), String> {
         _ if step.outcome == Expected::Completed && step.fault.is_none() && !journal.warnings.is_empty() => {
             Err(format!("it completed with warnings: {}", journal.warnings.join("; ")))
         }
+        _ if expected == Phase::RolledBack && !journal.warnings.is_empty() => {
+            Err(format!("it was rolled back with warnings: {}", journal.warnings.join("; ")))
+        }
         _ => Ok(()),
     }
 }

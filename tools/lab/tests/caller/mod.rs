@@ -13,7 +13,7 @@ use wire::heartbeat::{Heartbeats, Side};
 use wire::hex::{Capabilities, RunId};
 use wire::key::{PrivateKey, PublicKey};
 use wire::limits::HANDSHAKE_DEADLINE;
-use wire::message::answer::Answer;
+use wire::message::answer::{Answer, Refusal, RefusalReason};
 use wire::message::dlpar::{ResizeOutcome, Verdict};
 use wire::message::inventory::{
     Health, HealthState, Identity, Inventory, Machine, Memory, OperatingSystem, Processors,
@@ -36,6 +36,16 @@ pub(crate) struct Card {
     pub(crate) own: PrivateKey,
     pub(crate) id: u32,
     pub(crate) console: PublicKey,
+    pub(crate) tells: Tells,
+}
+
+/// When it says what it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tells {
+    AtOnce,
+    /// At first it is too busy.
+    AskedTwice,
+    Never,
 }
 
 impl Caller {
@@ -80,6 +90,7 @@ fn serve(card: &Card, link: u32, stop: &AtomicBool) {
 
 struct Session {
     card_id: u32,
+    tells: Tells,
     stream: TcpStream,
     channel: Channel,
     datagrams: UdpSocket,
@@ -99,6 +110,7 @@ impl Session {
         let run = RunId(u64::from_ne_bytes(lab::console::key::random().unwrap()));
         Self {
             card_id: card.id,
+            tells: card.tells,
             stream,
             channel: Channel::new(partition_connection(config).unwrap()),
             datagrams,
@@ -161,7 +173,7 @@ impl Session {
                     let _ = self.datagrams.send(&datagram);
                 }
                 Output::Perform { ticket, request } => {
-                    let answer = answer(&request, self.card_id);
+                    let Some(answer) = self.answer(&request) else { continue };
                     self.handle(Input::Finished { ticket, answer });
                     if matches!(request, Request::Resize(_)) {
                         self.handle(Input::Happened(Event::Resized { virtual_processors: 3, memory_mib: 1024 }));
@@ -175,25 +187,30 @@ impl Session {
         lives
     }
 
+    fn answer(&mut self, request: &Request) -> Option<Answer> {
+        Some(match request {
+            Request::Inventory {} if self.tells == Tells::Never => return None,
+            Request::Inventory {} if self.tells == Tells::AskedTwice => {
+                self.tells = Tells::AtOnce;
+                Answer::Refused(Refusal { reason: RefusalReason::Busy, text: "too many ask".into() })
+            }
+            Request::Inventory {} => Answer::Inventory(Box::new(inventory(self.card_id))),
+            Request::Resize(_) => Answer::Resize(ResizeOutcome {
+                verdict: Verdict::Complete,
+                asked: 1,
+                done: 1,
+                items: vec!["CPU 2".into()],
+                shortfall: None,
+            }),
+            _ => Answer::Done {},
+        })
+    }
+
     fn flush(&mut self) {
         let output = self.channel.output().to_vec();
         // A console that hung up is noticed when it is read from.
         let _ = self.stream.write_all(&output);
         self.channel.written(output.len());
-    }
-}
-
-fn answer(request: &Request, id: u32) -> Answer {
-    match request {
-        Request::Inventory {} => Answer::Inventory(Box::new(inventory(id))),
-        Request::Resize(_) => Answer::Resize(ResizeOutcome {
-            verdict: Verdict::Complete,
-            asked: 1,
-            done: 1,
-            items: vec!["CPU 2".into()],
-            shortfall: None,
-        }),
-        _ => Answer::Done {},
     }
 }
 

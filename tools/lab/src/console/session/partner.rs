@@ -42,6 +42,8 @@ pub(super) struct Partner {
     pub(super) link: Option<Link>,
     /// The session was told to the lab.
     pub(super) is_open: bool,
+    /// In this session it said what it is: what is shown of it is true.
+    pub(super) is_known: bool,
     /// Why the session ended, as far as somebody said so.
     pub(super) parting: Option<String>,
     asked: BTreeMap<RequestId, Asker>,
@@ -49,7 +51,8 @@ pub(super) struct Partner {
 
 impl Partner {
     pub(super) fn new(id: u8, key: PublicKey, settings: Settings) -> Self {
-        Self { id, key, end: Console::new(settings), link: None, is_open: false, parting: None, asked: BTreeMap::new() }
+        let (is_open, is_known, parting) = (false, false, None);
+        Self { id, key, end: Console::new(settings), link: None, is_open, is_known, parting, asked: BTreeMap::new() }
     }
 
     /// Asks for the lab.
@@ -102,7 +105,10 @@ impl Partner {
         };
         match (self.asked.remove(&id)?, outcome) {
             (Asker::Lab(ask), outcome) => Some(News::Ended { ask, outcome }),
-            (Asker::Console, Outcome::Answered(Answer::Inventory(inventory))) => Some(News::Inventory(inventory)),
+            (Asker::Console, Outcome::Answered(Answer::Inventory(inventory))) => {
+                self.is_known = true;
+                Some(News::Inventory(inventory))
+            }
             (Asker::Console, _) => None,
         }
     }

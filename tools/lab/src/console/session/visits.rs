@@ -135,7 +135,10 @@ impl Server {
             match output {
                 Output::Send(message) => self.send(lpar, &message),
                 Output::Welcomed(hello) => self.welcome(lpar, &hello),
-                Output::Beat => self.beat(lpar),
+                Output::Beat => {
+                    self.beat(lpar);
+                    self.ask_again(lpar);
+                }
                 Output::Progressed(progress) => {
                     let news =
                         self.partners.get(lpar).and_then(|partner| partner.progressed(progress.id, progress.text));
@@ -185,6 +188,7 @@ impl Server {
             return self.perform(lpar, outputs);
         }
         partner.is_open = true;
+        partner.is_known = false;
         partner.parting = None;
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.channel.greeting_accepted();
@@ -198,6 +202,13 @@ impl Server {
         if let Some(partner) = self.partners.get_mut(lpar) {
             let outputs = partner.ask_inventory(now);
             self.perform(lpar, outputs);
+        }
+    }
+
+    /// One that was too busy to say what it is, or did not say it in time, is not unknown for as long as the session lasts.
+    fn ask_again(&mut self, lpar: &str) {
+        if self.partners.get(lpar).is_some_and(|partner| partner.is_open && !partner.is_known) {
+            self.refresh(lpar);
         }
     }
 

@@ -6,6 +6,7 @@ use super::{Course, POLL, RESUME_DEADLINE, SUSPEND_DEADLINE, TRANSFER_DEADLINE, 
 use crate::enrolment;
 use crate::error::Error;
 use crate::lab::Lab;
+use crate::migration::phase::Phase;
 use crate::partition::{Body, Partition, State};
 use crate::qmp::Qmp;
 
@@ -31,8 +32,10 @@ impl Course<'_> {
         self.transfer = None;
         self.wake_source(body)?;
         self.wait_for_source(body)?;
-        if self.is_prepared {
-            self.take_back()?;
+        // It runs where it was, and is not lost because what it had prepared stays so.
+        let taken_back = if self.is_prepared { self.take_back() } else { Ok(()) };
+        if let Err(error) = taken_back {
+            self.note(Phase::RollingBack, &error, true);
         }
         self.measure();
         Ok(())
