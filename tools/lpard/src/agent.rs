@@ -162,8 +162,14 @@ impl Agent {
         match self.busy {
             Some(Busy::Resize(_)) => Phase::Changing,
             Some(Busy::Shutdown(_)) => Phase::Leaving,
+            // What is left of the suspension is written down and cleared away while the console, which heard of its end, goes on.
+            Some(Busy::Stage) if self.stage == Stage::Suspending && self.has_moved() => Phase::Resuming,
             Some(Busy::Stage) | None => self.stage.phase(),
         }
+    }
+
+    fn has_moved(&self) -> bool {
+        self.journey.suspended_ms.is_some()
     }
 
     /// The last migration that this agent knows of.

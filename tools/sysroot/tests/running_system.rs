@@ -1,5 +1,6 @@
 //! The running system: programs with deadlines, the lock, clocks.
 #![allow(clippy::unwrap_used)]
+#![allow(unsafe_code, reason = "setpriority(2) has no safe wrapper")]
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -28,6 +29,24 @@ fn a_program_gets_its_input_and_environment_and_nothing_else() {
     assert_eq!(outcome.ended, Ended::Exited(3));
     assert_eq!(String::from_utf8(outcome.output).unwrap(), "line\n/\n");
     assert_eq!(String::from_utf8(outcome.errors).unwrap(), "x-\n");
+}
+
+/// nice(1) without arguments prints the priority that it was given.
+#[test]
+fn a_program_has_no_higher_priority_than_everybody() {
+    let given = |ours: i32| {
+        // Of this thread: each test has its own.
+        // SAFETY: takes and gives numbers.
+        (unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, ours) } == 0).then(|| {
+            let outcome = live().run(&Program::new("usr/bin/nice", LONG)).unwrap();
+            String::from_utf8(outcome.output).unwrap()
+        })
+    };
+    // Only root may have a higher one.
+    if let Some(printed) = given(-5) {
+        assert_eq!(printed, "0\n");
+    }
+    assert_eq!(given(5).as_deref(), Some("5\n"), "nor is it given back what was taken from us");
 }
 
 #[test]

@@ -144,6 +144,9 @@ fn a_migration_goes_through_its_stages() {
     let out = told.tell(Input::Moved(record()));
     let [Output::Migrated(_), Output::Resumed(_, journey)] = out.as_slice() else { panic!("{out:?}") };
     assert_eq!(journey.console, Some(contact()));
+    assert_eq!(told.0.phase(), Phase::Resuming, "who hears that it is back tells it who it is now");
+    let identity = request("identity");
+    assert!(matches!(told.ask(ANOTHER, identity)[..], [Output::TakeIdentity(ANOTHER, _)]));
     assert_eq!(stages(&told.tell(passed())), [Stage::Resuming]);
     assert_eq!(told.0.phase(), Phase::Resuming);
     let hooks = vec![HookOutcome { name: "a".into(), result: HookResult::Exited(1) }];
