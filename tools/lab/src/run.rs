@@ -40,7 +40,7 @@ pub struct Result {
     pub took_ms: u64,
 }
 
-/// All results, and the blackouts of all migrations.
+/// All results, and how long the migrations took partitions away.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Results {
     /// The scenario's name.
@@ -51,6 +51,8 @@ pub struct Results {
     pub ready_ms: Vec<u64>,
     /// Milliseconds without an answer, one a completed migration.
     pub blackouts_ms: Vec<u64>,
+    /// Milliseconds from the wake-up until the partition's agent had reported, one a completed migration of one that has an agent.
+    pub agents_back_ms: Vec<u64>,
 }
 
 impl Results {
@@ -58,13 +60,13 @@ impl Results {
     pub fn is_good(&self) -> bool {
         !self.steps.iter().any(|step| matches!(step.outcome, Outcome::Failed(_)))
     }
+}
 
-    /// Median and worst of the blackouts.
-    pub fn blackouts(&self) -> Option<(u64, u64)> {
-        let mut sorted = self.blackouts_ms.clone();
-        sorted.sort_unstable();
-        Some((*sorted.get(sorted.len() / 2)?, *sorted.last()?))
-    }
+/// Of durations.
+fn median_and_worst(all: &[u64]) -> Option<(u64, u64)> {
+    let mut sorted = all.to_vec();
+    sorted.sort_unstable();
+    Some((*sorted.get(sorted.len() / 2)?, *sorted.last()?))
 }
 
 /// Performs all steps in order. After a failure the others still run: each says what it shows by itself.
@@ -79,6 +81,7 @@ pub fn run(lab: &Arc<Lab>, mut tell: impl FnMut(&Result)) -> Results {
         results.steps.push(result);
     }
     results.blackouts_ms = performer.blackouts_ms;
+    results.agents_back_ms = performer.agents_back_ms;
     results.ready_ms = lab.partitions.iter().filter_map(|partition| partition.view().ready_after_ms).collect();
     results
 }

@@ -367,6 +367,9 @@ impl Root {
                     session.address,
                     session.key.fingerprint()
                 ));
+                if let Err(error) = consoles::answered(&self.sysroot, &session.address) {
+                    self.log.warning(format_args!("the next agent will not know who answered last: {}", Chain(&error)));
+                }
                 self.tell_status();
             }
             FromNetwork::Disconnected { why } => {

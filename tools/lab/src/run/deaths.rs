@@ -36,8 +36,8 @@ const HOOK_DEADLINE: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(50);
 
 pub(super) fn at_each_line(lab: &Lab, step: &KillAgentAtEach) -> Result<String, Error> {
-    let (partition, every) = (lab.partition(&step.lpar)?, step.every.max(1));
-    let scene = Scene { lab, partition, work: step.line_of, every, ambushes: Cell::new(0) };
+    let partition = lab.partition(&step.lpar)?;
+    let scene = Scene { lab, partition, work: step.line_of, ambushes: Cell::new(0) };
     let begun = Instant::now();
     let deaths = match step.line_of {
         Work::Processors => resized::processors(&scene)?,
@@ -53,8 +53,6 @@ struct Scene<'a> {
     lab: &'a Lab,
     partition: &'a Partition,
     work: Work,
-    /// Lines from one death to the next.
-    every: usize,
     ambushes: Cell<u32>,
 }
 
@@ -78,7 +76,7 @@ impl Scene<'_> {
         ask: impl Fn() -> Result<T, Error>,
         judge: impl Fn(T, bool) -> Result<(), Error>,
     ) -> Result<u32, Error> {
-        for (deaths, place) in (0..).zip((1..=MOST_LINES).step_by(self.every)) {
+        for (deaths, place) in (0..).zip(1..=MOST_LINES) {
             let ambush = Ambush::lay(self, place)?;
             let came = ask()?;
             let died = ambush.lift()?;

@@ -20,6 +20,7 @@ pub(super) struct Performer<'a> {
     lab: &'a Arc<Lab>,
     loads: Loads,
     pub(super) blackouts_ms: Vec<u64>,
+    pub(super) agents_back_ms: Vec<u64>,
     attacked: sessions::Attacked,
     has_skipped: bool,
 }
@@ -32,6 +33,7 @@ impl<'a> Performer<'a> {
             lab,
             loads: Loads::default(),
             blackouts_ms: Vec::new(),
+            agents_back_ms: Vec::new(),
             attacked: sessions::Attacked::default(),
             has_skipped: false,
         }
@@ -183,6 +185,7 @@ impl<'a> Performer<'a> {
             let journal = migrate(self.lab, partition, self.lab.frame(to)?, &options, &|_| ())?;
             if step.fault.is_none() && journal.phase() == Phase::Completed {
                 self.blackouts_ms.extend(journal.blackout_ms);
+                self.agents_back_ms.extend(journal.agent_back_ms);
             }
             judge(&journal, step)
                 .map_err(|why| Error::Refused(format!("migration {} of {}: {why}", round + 1, step.times)))?;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Outcome, Result, Results};
+use super::{Outcome, Result, Results, median_and_worst};
 
 /// One step, as `tests/run` counts it.
 pub fn line(result: &Result) -> String {
@@ -18,9 +18,14 @@ pub fn line(result: &Result) -> String {
 pub fn closing(results: &Results) -> String {
     let count = |test: fn(&Outcome) -> bool| results.steps.iter().filter(|step| test(&step.outcome)).count();
     let mut text = String::new();
-    if let Some((median, worst)) = results.blackouts() {
-        let count = results.blackouts_ms.len();
-        let _ = writeln!(text, "blackouts of {count} migrations: median {median} ms, worst {worst} ms");
+    for (what, all) in [
+        ("blackouts of", &results.blackouts_ms),
+        ("from the wake-up until the agent reports, in", &results.agents_back_ms),
+    ] {
+        if let Some((median, worst)) = median_and_worst(all) {
+            let count = all.len();
+            let _ = writeln!(text, "{what} {count} migrations: median {median} ms, worst {worst} ms");
+        }
     }
     if let Some(slowest) = results.ready_ms.iter().max() {
         let _ = writeln!(text, "boot to ready: {slowest} ms at most");
@@ -91,6 +96,7 @@ mod tests {
             ],
             ready_ms: vec![7000],
             blackouts_ms: vec![900, 700, 800],
+            agents_back_ms: vec![1500],
         }
     }
 
@@ -101,7 +107,8 @@ mod tests {
         assert!(lines[1].starts_with("not ok - 2 < 3"));
         assert_eq!(lines[2], "skip - old: QEMU 7.2");
         let closing = closing(&results());
-        assert!(closing.contains("3 migrations: median 800 ms, worst 900 ms"), "{closing}");
+        assert!(closing.contains("blackouts of 3 migrations: median 800 ms, worst 900 ms"), "{closing}");
+        assert!(closing.contains("the agent reports, in 1 migrations: median 1500 ms"), "{closing}");
         assert!(closing.ends_with("x: 1 passed, 1 failed, 1 skipped\n"), "{closing}");
     }
 

@@ -225,9 +225,6 @@ pub struct KillAgentAtEach {
     /// With an agent. For memory without events of its platform: see `hotplug_events`.
     pub lpar: String,
     pub line_of: Work,
-    /// Not at each line but at the first one and each so many after it: where each death costs a migration.
-    #[serde(default = "one_line")]
-    pub every: usize,
 }
 
 /// What an agent keeps a journal of.

@@ -5,11 +5,32 @@ use std::net::IpAddr;
 
 use platform::adapter::{Adapter, management_candidates};
 use platform::console_string::ConsoleString;
+use sysroot::Sysroot;
 use wire::discovery::PORT;
 
 use crate::config::{ConsoleAddress, ConsoleSettings};
 use crate::parts::message::Consoles;
 use crate::trust::{Trusted, keys};
+
+/// Who answered last. An agent that is started again calls there first: others that are not there each take their time to fail.
+/// Gone with the next boot, which may be on another system.
+const LAST: &str = "run/lpard/console";
+
+/// Notes who answered.
+pub(super) fn answered(sysroot: &Sysroot, address: &ConsoleAddress) -> sysroot::Result<()> {
+    sysroot.replace_file(LAST, address.to_string().as_bytes(), 0o600)
+}
+
+/// Who answered last, to this agent or the one before it.
+pub(super) fn last(sysroot: &Sysroot) -> Option<ConsoleAddress> {
+    sysroot.read_text_if_present(LAST).ok()??.parse().ok()
+}
+
+/// The same with one address first, if it is among them.
+pub(super) fn with_first(mut consoles: Consoles, first: Option<&ConsoleAddress>) -> Consoles {
+    consoles.addresses.sort_by_key(|address| Some(address) != first);
+    consoles
+}
 
 /// The interface of the management network: the one that is configured, else the most likely one.
 pub(super) fn management_interface(settings: &ConsoleSettings, adapters: &[Adapter]) -> Option<String> {
@@ -95,6 +116,25 @@ mod tests {
         settings.discover = false;
         let found = consoles(&settings, &trusted, Some("mgmt".into()), &announced);
         assert_eq!(shown(&found), ["[fe80::1%mgmt]:657"]);
+    }
+
+    #[test]
+    fn who_answered_last_is_called_first_by_the_next_agent() {
+        let directory = tempfile::tempdir().unwrap();
+        let sysroot = Sysroot::at(directory.path()).unwrap();
+        sysroot.create_directories("run/lpard").unwrap();
+        assert_eq!(last(&sysroot), None);
+        let trusted = [console(1, &["fe80::1"]), console(2, &["10.0.0.2", "fe80::2"])];
+        let found = || consoles(&ConsoleSettings::default(), &trusted, Some("mgmt".into()), &[]);
+        for (answers, expected) in [
+            ("[fe80::2%mgmt]:657", ["[fe80::2%mgmt]:657", "[fe80::1%mgmt]:657", "10.0.0.2:657"]),
+            ("10.9.9.9:657", ["[fe80::1%mgmt]:657", "10.0.0.2:657", "[fe80::2%mgmt]:657"]),
+        ] {
+            answered(&sysroot, &answers.parse().unwrap()).unwrap();
+            assert_eq!(shown(&with_first(found(), last(&sysroot).as_ref())), expected, "{answers}");
+        }
+        sysroot.replace_file(LAST, b"\xff nonsense", 0o600).unwrap();
+        assert_eq!(last(&sysroot), None);
     }
 
     #[test]

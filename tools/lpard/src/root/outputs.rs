@@ -133,7 +133,8 @@ impl Root {
     fn consoles(&self) -> crate::parts::message::Consoles {
         let adapters = platform::adapter::read(&self.sysroot).unwrap_or_default();
         let interface = consoles::management_interface(&self.config.console, &adapters);
-        consoles::consoles(&self.config.console, &self.trusted, interface, &self.announced())
+        let all = consoles::consoles(&self.config.console, &self.trusted, interface, &self.announced());
+        consoles::with_first(all, consoles::last(&self.sysroot).as_ref())
     }
 
     /// The consoles that the hypervisor names; a firmware that says none, or nothing that can be read, is no obstacle.
