@@ -89,6 +89,8 @@ pub(crate) enum Output {
     Settled(Vec<HookOutcome>),
     /// The consoles that are trusted may be others now.
     ConsolesChanged,
+    /// What was prepared has been taken back, and nobody had asked for that.
+    GivenUp,
     /// Note a migration.
     Migrated(MigrationRecord),
     /// Note that a migration did not come about.
@@ -129,6 +131,8 @@ pub(crate) struct Agent {
     /// Who asked for the migration's present stage.
     asked: Option<Asked>,
     last_migration: Option<MigrationRecord>,
+    /// From where to where somebody else has migrated the partition while something was under way.
+    moved_meanwhile: Option<(Option<Machine>, Option<Machine>)>,
     /// How long it waits, checked or prepared, for what comes next.
     waits_until: Option<Duration>,
 }
@@ -154,7 +158,8 @@ impl Agent {
     /// One who has just started, on a partition where nothing is under way.
     pub(crate) fn new() -> Self {
         let (stage, journey) = (Stage::Idle, Journey::default());
-        Self { stage, journey, busy: None, asked: None, last_migration: None, waits_until: None }
+        let (busy, asked, last_migration, moved_meanwhile, waits_until) = (None, None, None, None, None);
+        Self { stage, journey, busy, asked, last_migration, moved_meanwhile, waits_until }
     }
 
     /// What the partition is doing.
@@ -208,6 +213,7 @@ impl Agent {
             Input::NetworkLost => self.network_lost(&mut out),
             Input::Tick => {}
         }
+        self.follow_others(&mut out);
         self.keep_time(now, &mut out);
         out
     }
@@ -323,6 +329,7 @@ impl Agent {
             asked.failure = asked.failure.take().or(failure.clone());
         }
         match self.stage {
+            Stage::Undoing { .. } if self.asked.is_none() => out.extend([Output::ConsolesChanged, Output::GivenUp]),
             Stage::Preparing | Stage::Undoing { .. } => out.push(Output::ConsolesChanged),
             Stage::Resuming => out.push(Output::Settled(hooks)),
             Stage::Suspending if !passed => {
@@ -341,7 +348,10 @@ impl Agent {
         if self.stage == Stage::Idle {
             self.journey = Journey::default();
         }
-        let Some(Asked { origin, kind, findings, failure }) = self.asked.take() else { return };
+        let Some(Asked { origin, kind, findings, failure }) = self.asked.take() else {
+            // Whoever asked is gone: nobody can go on from here.
+            return self.give_up("the session with the console is lost", out);
+        };
         let answer = match kind {
             Kind::Check => Answer::Readiness(Readiness { ready: self.stage == Stage::Checked, findings }),
             // A suspension that came about is reported to the next console; this is for one who asked here.
@@ -359,16 +369,30 @@ impl Agent {
 
     fn moved(&mut self, record: MigrationRecord, out: &mut Vec<Output>) {
         self.last_migration = Some(record.clone());
+        if !record.from.serial.is_empty() {
+            // Whoever reads it from here on finds where the partition is now.
+            self.journey.from.get_or_insert_with(|| record.from.clone());
+        }
         self.journey.suspended_ms = Some(record.suspended_ms);
         out.push(Output::Migrated(record.clone()));
         out.push(Output::Resumed(record, Box::new(self.journey.clone())));
     }
 
-    /// drmgr, RSCT or a person wrote the stream. What follows is the same.
+    /// drmgr, RSCT or a person wrote the stream.
     fn moved_by_others(&mut self, from: Option<Machine>, to: Option<Machine>, out: &mut Vec<Output>) {
-        if self.stage == Stage::Suspending || self.busy == Some(Busy::Stage) {
+        // Of the same migration the kernel says more than one line.
+        if !matches!(self.stage, Stage::Suspending | Stage::Resuming) {
+            self.moved_meanwhile = Some((from, to));
+            self.follow_others(out);
+        }
+    }
+
+    /// What follows is the same, but not before what is under way is over and answered: drmgr holds the lock that it waits for.
+    fn follow_others(&mut self, out: &mut Vec<Output>) {
+        if self.busy.is_some() {
             return;
         }
+        let Some((from, to)) = self.moved_meanwhile.take() else { return };
         self.stage = Stage::Suspending;
         self.journey = Journey { from: from.clone(), to: to.clone(), ..Journey::default() };
         let nowhere = || Machine { type_model: String::new(), serial: String::new() };

@@ -8,6 +8,9 @@ use sysroot::Sysroot;
 
 const PATH: &str = "dev/kmsg";
 
+/// What is written into it before a suspension: what stands before the last of these is about earlier ones.
+const MARK: &str = "lpard: the partition is about to be suspended";
+
 /// As much as the kernel ever gives at once (Linux, kernel/printk/printk.c, `PRINTK_MESSAGE_MAX`), and some more.
 const RECORD_BYTES: usize = 8 << 10;
 
@@ -47,6 +50,20 @@ pub(crate) fn all_lines(sysroot: &Sysroot) -> Vec<String> {
     sysroot.open_stream(PATH).map(|mut file| read_lines(&mut file).lines).unwrap_or_default()
 }
 
+/// Marks the log's place before a suspension. Where nobody may write to it, all of it counts.
+pub(crate) fn mark(sysroot: &Sysroot) {
+    if sysroot.exists(PATH) {
+        // An error means what is said above.
+        let _ = sysroot.append_log(PATH, &format!("{MARK}\n"));
+    }
+}
+
+/// The lines since the last suspension began.
+pub(crate) fn since_mark<T: AsRef<str>>(lines: &[T]) -> &[T] {
+    let mark = lines.iter().rposition(|line| line.as_ref().contains(MARK));
+    mark.map_or(lines, |mark| &lines[mark..])
+}
+
 struct Read {
     lines: Vec<String>,
     /// There is not only nothing now: there will be nothing.
@@ -67,4 +84,17 @@ fn read_lines(file: &mut File) -> Read {
         }
     }
     Read { lines, ended: false }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_before_the_last_mark_does_not_count() {
+        let mark = format!("12,7,99,-;{MARK}");
+        let lines = ["a", &mark, "b", &mark, "c"];
+        assert_eq!(since_mark(&lines), [&mark, "c"]);
+        assert_eq!(since_mark(&["a", "b"]), ["a", "b"]);
+    }
 }

@@ -106,6 +106,18 @@ pub(crate) enum Step {
     Announce,
 }
 
+impl Step {
+    /// Whether it has to be on the disk before it begins, because an agent that comes after this one has to take it back. Others
+    /// bring things back themselves, and are missed when a disk that is full keeps them from it.
+    fn needs_record(self) -> bool {
+        match self {
+            Self::Readiness | Self::KeepConsole | Self::Suspend => true,
+            Self::Hooks(point) => matches!(point, Point::Check | Point::Prepare | Point::BeforeSuspend),
+            Self::ForgetConsole | Self::Announce => false,
+        }
+    }
+}
+
 /// What is known of a migration from its beginning.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct Journey {

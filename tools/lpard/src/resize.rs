@@ -70,7 +70,9 @@ pub(crate) fn resize(hooks: &Runner<'_>, asked: &Resize, heard: Heard<'_>) -> Re
         Err(refused) => return refused,
     };
     let occasion = |point| occasion(point, &ask, &request);
-    let before = hooks.run(&occasion(Point::DlparPre), &[], deadline, &|| false, &mut |_| ());
+    // Who waited for the lock has less left.
+    let left = deadline.saturating_sub(began.elapsed());
+    let before = hooks.run(&occasion(Point::DlparPre), &[], left, &|| false, &mut |_| ());
     if let Some(veto) = before.failure() {
         return ask.refused(short(Cause::Hook, veto.sentence()));
     }

@@ -172,7 +172,8 @@ impl Root {
         };
         let lines = kernel_log::all_lines(&self.sysroot);
         let before = left.journey.from.as_ref();
-        let moved = evidence::moved(before, self.machine.as_ref(), lines.iter().map(String::as_str));
+        let moved =
+            evidence::moved(before, self.machine.as_ref(), kernel_log::since_mark(&lines).iter().map(String::as_str));
         let world = mend::World { rebooted: left.boot != boot_id(&self.sysroot), moved };
         let mending = mend::mend(&left, world);
         let what = if mending.moved { "is followed up" } else { "is taken back" };
@@ -189,7 +190,9 @@ impl Root {
         if self.mode.replace((mode, reason)) != Some((mode, reason)) {
             self.log.notice(format_args!("mode {mode}: {reason}"));
         }
-        self.network.want(mode == Mode::Native, self.now());
+        if self.network.want(mode == Mode::Native, self.now()) {
+            self.handle(Input::NetworkLost);
+        }
         self.tell_status();
     }
 
@@ -316,10 +319,13 @@ impl Root {
             Report::Progress(origin, step) => self.progressed(origin, step),
             Report::Moved(record) => self.handle(Input::Moved(record)),
             Report::Performed(performed) => self.handle(Input::Performed(performed)),
-            Report::Read(origin, changes, inventory) if changes == self.changes => {
+            Report::Read(origin, changes, mut inventory) if changes == self.changes => {
+                // As long as it is read, what the partition is doing goes on.
+                inventory.phase = self.agent.phase();
                 self.answer(origin, Answer::Inventory(inventory));
             }
             Report::Read(origin, ..) => self.read_for(origin),
+            Report::Planned(origin, outcome) => self.answer(origin, Answer::Resize(outcome)),
             Report::Answered(answer) => {
                 // Of what was undone somebody may have seen the half.
                 let is_resized = matches!(&answer, Answer::Resize(_));

@@ -12,6 +12,7 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 use sysroot::{Program, Sysroot};
 use wire::message::Answer;
 use wire::message::answer::Failure as Failed;
+use wire::message::dlpar::{Resize, ResizeOutcome};
 use wire::message::inventory::Inventory;
 use wire::message::migration::MigrationRecord;
 use wire::message::request::{Shutdown, ShutdownAction};
@@ -51,6 +52,8 @@ pub(crate) enum Report {
     Performed(Performed),
     /// All there is was read, for one who asked; after so many changes.
     Read(Origin, Changes, Box<Inventory>),
+    /// A change was planned, for one who asks.
+    Planned(Origin, ResizeOutcome),
     /// Another job is done.
     Answered(Answer),
 }
@@ -61,6 +64,7 @@ enum Task {
     Job(Box<Job>, HookSettings),
     Hooks(Box<Occasion>, HookSettings),
     Read(Origin, Changes, Known),
+    Plan(Origin, Box<Resize>, HookSettings),
 }
 
 /// How many changes of the partition the agent has told of.
@@ -105,6 +109,12 @@ impl Worker {
         self.give(Task::Read(origin, changes, known))
     }
 
+    /// Has it plan a change, for one who asks: firmware that is busy takes minutes. Says whether it will.
+    #[must_use]
+    pub(crate) fn plan(&self, origin: Origin, asked: Resize, settings: HookSettings) -> bool {
+        self.give(Task::Plan(origin, Box::new(asked), settings))
+    }
+
     /// The thread ends only when this end is gone.
     fn give(&self, task: Task) -> bool {
         self.tasks.try_send(task).is_ok()
@@ -145,6 +155,11 @@ impl Bench {
                 Task::Hooks(occasion, settings) => {
                     // What fails is in the log.
                     let _ = self.runner(&settings).run(&occasion, &[], Duration::MAX, &|| false, &mut |_| ());
+                }
+                Task::Plan(origin, asked, settings) => {
+                    // A dry run changes nothing, and runs no hook.
+                    let planned = resize(&self.runner(&settings), &asked, &mut |_| ());
+                    self.report(Report::Planned(origin, planned));
                 }
                 Task::Read(origin, changes, known) => {
                     self.report(Report::Read(origin, changes, Box::new(inventory::read(&self.sysroot, &known))));

@@ -16,8 +16,8 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
+use crate::child::ordinary;
 use crate::error::{Error, Operation};
-use crate::priority::at_most_ordinary;
 use crate::{Mode, Result, Sysroot};
 
 /// The most that is kept of each of a program's two outputs; the rest is read and dropped, so that the program can end.
@@ -132,7 +132,7 @@ fn recorded_name(program: &Program) -> String {
 
 fn run_live(program: &Program) -> io::Result<Outcome> {
     let mut command = Command::new(Path::new("/").join(&program.path));
-    let mut child = at_most_ordinary(&mut command)
+    let mut child = ordinary(&mut command)
         .args(&program.arguments)
         .env_clear()
         .envs(&program.environment)

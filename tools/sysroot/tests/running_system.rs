@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
+use nix::sys::signal::{SigSet, Signal};
 use sysroot::{Ended, Error, Program, Sysroot};
 
 const LONG: Duration = Duration::from_secs(60);
@@ -47,6 +48,16 @@ fn a_program_has_no_higher_priority_than_everybody() {
         assert_eq!(printed, "0\n");
     }
     assert_eq!(given(5).as_deref(), Some("5\n"), "nor is it given back what was taken from us");
+}
+
+#[test]
+fn a_program_can_end_what_it_starts_though_we_hold_signals_back() {
+    let mut mask = SigSet::empty();
+    mask.add(Signal::SIGTERM);
+    mask.thread_block().unwrap();
+    let outcome = live().run(&shell("sleep 1000 & kill $! && wait $!; echo $?", LONG)).unwrap();
+    mask.thread_unblock().unwrap();
+    assert_eq!(String::from_utf8(outcome.output).unwrap(), "143\n");
 }
 
 #[test]

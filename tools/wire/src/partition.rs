@@ -101,6 +101,8 @@ pub enum Input {
         /// The hooks that ran.
         hooks: Vec<HookOutcome>,
     },
+    /// What was prepared is not to come, and has been taken back without anybody asking.
+    GivenUp,
     /// Time went by.
     Tick,
 }
@@ -239,6 +241,10 @@ impl Partition {
                 self.phase = self.phase.settled();
                 self.outbox.push(Event::Settled { hooks });
             }
+            Input::GivenUp => {
+                self.migration = None;
+                self.phase = self.phase.given_up();
+            }
             Input::Tick => {}
         }
         self.pass_time(now, &mut out);
@@ -327,6 +333,10 @@ impl Partition {
     /// Whether the answer is kept for the console that asked.
     fn end_running(&mut self, now: Duration, running: &Running, answer: &Answer) -> bool {
         self.phase = self.phase.finished(running.kind, matches!(answer, Answer::Done {}));
+        if self.migration.is_none() {
+            // Given up while the suspension was on its way.
+            self.phase = self.phase.given_up();
+        }
         if running.kind == Kind::Suspend {
             // The pulse stood still with the partition.
             self.hear(now);

@@ -197,6 +197,11 @@ impl Phase {
         if self == Self::Resuming { Self::Ready } else { self }
     }
 
+    /// The phase after what was prepared has been taken back without anybody asking.
+    pub(crate) fn given_up(self) -> Self {
+        if self == Self::Prepared { Self::Ready } else { self }
+    }
+
     /// As it stands on the wire and in PROTOCOL.md.
     pub fn name(self) -> &'static str {
         match self {

@@ -144,6 +144,7 @@ fn a_migration_goes_through_its_stages() {
     let out = told.tell(Input::Moved(record()));
     let [Output::Migrated(_), Output::Resumed(_, journey)] = out.as_slice() else { panic!("{out:?}") };
     assert_eq!(journey.console, Some(contact()));
+    assert_eq!(journey.from, Some(machine("7800001")), "where it began: the device tree says now where it is");
     assert_eq!(told.0.phase(), Phase::Resuming, "who hears that it is back tells it who it is now");
     let identity = request("identity");
     assert!(matches!(told.ask(ANOTHER, identity)[..], [Output::TakeIdentity(ANOTHER, _)]));
@@ -211,6 +212,9 @@ fn what_was_prepared_is_given_back_when_its_session_is_lost_or_nothing_comes() {
     assert_eq!(told.0.handle(until.saturating_sub(Duration::from_secs(1)), Input::Tick), []);
     assert_eq!(stages(&told.0.handle(until, Input::Tick)), [Stage::Undoing { prepared: true }]);
     assert_eq!(told.0.deadline(), None);
+    let out = told.tell(passed());
+    assert_eq!(out, [Output::ConsolesChanged, Output::GivenUp], "the session does not wait for it any more");
+    assert_eq!(told.0.phase(), Phase::Ready);
 }
 
 #[test]
@@ -219,9 +223,8 @@ fn the_session_is_not_waited_for_when_it_is_lost_in_the_middle() {
     told.ask(CONSOLE, prepare());
     assert_eq!(told.tell(Input::NetworkLost), [], "what runs, runs to its end");
     let out = told.tell(passed());
-    assert_eq!(out, [Output::ConsolesChanged], "nobody hears the answer");
-    assert_eq!(told.0.phase(), Phase::Prepared, "and the clock gives it back");
-    assert!(told.0.deadline().is_some());
+    assert!(!out.iter().any(|output| matches!(output, Output::Answer(..))), "nobody hears the answer");
+    assert_eq!(stages(&out), [Stage::Undoing { prepared: true }], "and nobody could go on from there");
 }
 
 #[test]
@@ -233,6 +236,23 @@ fn a_migration_of_others_is_followed_up() {
     assert_eq!(stages(&out), [Stage::Resuming]);
     let again = told.tell(Input::MovedByOthers { from: None, to: None });
     assert_eq!(again, [], "the kernel's further lines are about the same migration");
+}
+
+#[test]
+fn what_is_under_way_is_answered_before_a_migration_of_others_is_followed_up() {
+    let moved = || Input::MovedByOthers { from: Some(machine("7800001")), to: Some(machine("7800002")) };
+    for request in [resize(false), shutdown()] {
+        let mut told = Told::new();
+        told.ask(CONSOLE, request);
+        assert_eq!(told.tell(moved()), [], "drmgr has the lock that it waits for");
+        let out = told.tell(Input::Answered(Answer::Done {}));
+        assert!(matches!(&out[..2], [Output::Answer(CONSOLE, _), Output::Migrated(_)]), "{out:?}");
+        assert_eq!(stages(&out), [Stage::Resuming]);
+    }
+    let mut told = Told::new();
+    told.ask(CONSOLE, check());
+    assert_eq!(told.tell(moved()), []);
+    assert_eq!(stages(&told.tell(passed())), [Stage::Resuming], "nor is one forgotten that came during a check");
 }
 
 /// An agent in a phase. Greeting and observer are phases of a session: the agent below it is in none of them.

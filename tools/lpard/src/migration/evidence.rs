@@ -1,6 +1,6 @@
 //! Whether the partition has moved, for one who was not there: from its identity before and now, and from the kernel's log.
 
-use platform::mobility::{self, Progress};
+use platform::mobility::{self, Event, Progress};
 use wire::message::inventory::Machine;
 
 /// What can be told.
@@ -12,7 +12,8 @@ pub(crate) enum Moved {
     Unknown,
 }
 
-/// Judges. `log` is the kernel's log of this boot, the oldest line first; what counts in it is the last word on a migration.
+/// Judges. `log` is the kernel's log since the suspension began, the oldest line first; what counts in it is the last word on the
+/// migration.
 pub(crate) fn moved<'a>(
     before: Option<&Machine>,
     now: Option<&Machine>,
@@ -23,8 +24,12 @@ pub(crate) fn moved<'a>(
             return Moved::Yes;
         }
     }
-    let last = log.into_iter().filter_map(mobility::parse).filter_map(mobility::Event::progress).last();
-    match last {
+    let events: Vec<Event> = log.into_iter().filter_map(mobility::parse).collect();
+    match events.iter().filter_map(|event| event.progress()).last() {
+        // The hypervisor called it off before the partition was to stop.
+        None if events.iter().any(|event| matches!(event, Event::Unexpected { .. } | Event::PollFailed { .. })) => {
+            Moved::No
+        }
         Some(Progress::Resumed | Progress::Transferring | Progress::Completed) => Moved::Yes,
         Some(Progress::Failed) => Moved::No,
         Some(Progress::Suspending) | None => Moved::Unknown,
@@ -45,7 +50,8 @@ mod tests {
         let suspend = "mobility: calling ibm,suspend-me on CPU 0";
         let woken = "mobility: CPU 0 waking all threads";
         let failed = "mobility: Partition suspend attempt 5 of 5 error: -5";
-        let cases: [(_, _, &[&str], _); 8] = [
+        let called_off = "mobility: unexpected H_VASI_STATE result 2";
+        let cases: [(_, _, &[&str], _); 10] = [
             (Some(&here), Some(&there), &[], Moved::Yes),
             (Some(&here), Some(&there), &[suspend, failed], Moved::Yes),
             (Some(&here), Some(&here), &[], Moved::Unknown),
@@ -53,6 +59,8 @@ mod tests {
             (Some(&here), Some(&here), &[suspend, woken], Moved::Yes),
             (Some(&here), Some(&here), &[suspend, woken, "usb 1-1: new device", suspend, failed], Moved::No),
             (None, Some(&here), &[suspend, failed, suspend, woken], Moved::Yes),
+            (Some(&here), Some(&here), &[called_off], Moved::No),
+            (Some(&here), Some(&here), &[suspend, woken, called_off], Moved::Yes),
             (None, None, &["unrelated"], Moved::Unknown),
         ];
         for (before, now, log, expected) in cases {

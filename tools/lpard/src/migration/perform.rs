@@ -16,6 +16,7 @@ use super::{Journey, Stage, Step};
 use crate::dlpar::lock;
 use crate::hooks::{Fact, Occasion, Point, Ran, Runner};
 use crate::identity::current_machine;
+use crate::kernel_log;
 use crate::log::{Chain, Log};
 use crate::trust::{self, Trusted};
 
@@ -95,8 +96,12 @@ impl Performer<'_> {
     /// Does what is done in a stage.
     pub(crate) fn perform(&mut self, stage: Stage, journey: &Journey, terms: &Terms) -> Performed {
         let mut performed = Performed { passed: true, ..Performed::default() };
-        if let Err(failure) = self.keep(Line::Stage(stage)) {
-            return performed.failed(failure);
+        if stage.steps().iter().any(|step| step.needs_record()) {
+            if let Err(failure) = self.keep(Line::Stage(stage)) {
+                return performed.failed(failure);
+            }
+        } else {
+            self.note(Line::Stage(stage));
         }
         let _lock = match self.lock_for(stage) {
             Ok(guard) => guard,
@@ -146,7 +151,15 @@ impl Performer<'_> {
         done: &[String],
         performed: &mut Performed,
     ) -> Result<(), Failure> {
-        self.keep(Line::Began(step))?;
+        if step == Step::Suspend {
+            // First: that it has begun is on the disk then, and the log shows what came of it.
+            kernel_log::mark(self.sysroot());
+        }
+        if step.needs_record() {
+            self.keep(Line::Began(step))?;
+        } else {
+            self.note(Line::Began(step));
+        }
         let result = match step {
             Step::Readiness => self.readiness(performed),
             Step::Hooks(point) => self.run_hooks(point, journey, terms, done, performed),

@@ -78,7 +78,7 @@ impl Caller {
             beats,
             asked: None,
             tickets: BTreeMap::new(),
-            last_ticket: 0,
+            last_ticket: beginning.tickets_after.0,
             proved: None,
             to_root: Vec::new(),
             ends: false,
@@ -164,10 +164,13 @@ impl Caller {
                 // It may have come back to where it was: then the console that it has known until now is the right one.
                 let before = self.link.as_ref().map(|link| link.address().clone());
                 self.hang_up(now);
+                // Nobody waits for who is there: it is known.
+                self.asked = None;
                 let handed_over = console.map(|console| self.addresses_of(&console)).unwrap_or_default();
                 self.agenda.prefer(now, handed_over.into_iter().chain(before));
             }
             FromRoot::Settled { hooks } => self.input(now, Input::Settled { hooks }),
+            FromRoot::GivenUp => self.input(now, Input::GivenUp),
             FromRoot::End => {
                 let goodbye = self.session.leave(GoodbyeReason::Leaving, "the agent stops");
                 self.perform_all(now, goodbye);
@@ -212,6 +215,14 @@ impl Caller {
         Trust::Pinned(self.consoles.trusted.iter().copied().collect())
     }
 
+    /// Trust may have changed while it proved its key.
+    fn believes(&self, console: PublicKey) -> bool {
+        match self.trust() {
+            Trust::Pinned(keys) => keys.contains(&console),
+            Trust::FirstUse => true,
+        }
+    }
+
     fn call(&mut self, now: Duration, address: ConsoleAddress) {
         let text = address.to_string();
         let called = self.channel().map_err(CallError::from).and_then(|channel| Ok(Link::call(now, address, channel)?));
@@ -241,6 +252,11 @@ impl Caller {
 
     fn hear_console(&mut self, now: Duration, heard: Heard) {
         if let Some(console) = heard.proved {
+            if !self.believes(console) {
+                self.log
+                    .notice(format_args!("the console with the key {} is not trusted any more", console.fingerprint()));
+                return self.hang_up(now);
+            }
             self.input(now, Input::Connected { console, identity: self.identity.clone() });
             self.proved = Some(console);
         }

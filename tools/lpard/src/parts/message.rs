@@ -122,6 +122,8 @@ pub(crate) enum FromRoot {
         /// The hooks that ran.
         hooks: Vec<HookOutcome>,
     },
+    /// What was prepared has been taken back, and no console had asked for that.
+    GivenUp,
     /// Take leave of the console and end.
     End,
 }
@@ -136,6 +138,8 @@ pub(crate) struct Beginning {
     pub(crate) key: Vec<u8>,
     /// This run of the network part.
     pub(crate) run: RunId,
+    /// Its tickets begin behind this one: an answer to a request of the part before it must not be taken for another's.
+    pub(crate) tickets_after: Ticket,
     /// Who the partition is.
     pub(crate) identity: Identity,
     /// Whom to call.

@@ -26,13 +26,15 @@ enum Kind {
     FirstUse,
 }
 
-use Rule::{Always, AsSession, FirstUseOnly, Never};
+use Rule::{Always, AsSession, FirstUseOnly, Never, TooLate};
 
 /// On what a permission depends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Rule {
     Never,
     Always,
+    /// It may have been said before it was heard that all ends: no offence, and nothing is done.
+    TooLate,
     /// On what the partition is doing: the session's own table (`wire::phase`), asked again on this side.
     AsSession,
     /// On the configuration, and on nobody being trusted yet.
@@ -43,12 +45,12 @@ enum Rule {
 #[rustfmt::skip]
 const TABLE: [(Kind, [Rule; 3]); 6] = [
     //                   starting serving       ending
-    (Kind::Confined,     [Always, Never,        Never]),
-    (Kind::Perform,      [Never,  AsSession,    Never]),
+    (Kind::Confined,     [Always, Never,        TooLate]),
+    (Kind::Perform,      [Never,  AsSession,    TooLate]),
     (Kind::Stop,         [Never,  Always,       Always]),
     (Kind::Connected,    [Never,  Always,       Always]),
     (Kind::Disconnected, [Never,  Always,       Always]),
-    (Kind::FirstUse,     [Never,  FirstUseOnly, Never]),
+    (Kind::FirstUse,     [Never,  FirstUseOnly, TooLate]),
 ];
 
 /// How a message is taken.
@@ -56,7 +58,7 @@ const TABLE: [(Kind, [Rule; 3]); 6] = [
 pub(crate) enum Judgement {
     /// It is permitted.
     Taken,
-    /// It is a request that can be refused: a console may have asked too early.
+    /// It can be refused: a console may have asked too early, or this was said too late.
     Refused(Permit),
     /// It should not have been said: the network part is broken or taken over, and is ended.
     Outrageous,
@@ -79,6 +81,7 @@ pub(crate) fn judge(message: &FromNetwork, circumstances: Circumstances) -> Judg
     let rule = row.map_or(Never, |row| row[circumstances.stage as usize]);
     match (rule, message) {
         (Always, _) => Judgement::Taken,
+        (TooLate, _) => Judgement::Refused(Permit::No),
         (FirstUseOnly, _) if circumstances.first_use => Judgement::Taken,
         (AsSession, FromNetwork::Perform { request, .. }) => {
             match permit(RequestKind::of(request), circumstances.phase) {
@@ -143,14 +146,15 @@ mod tests {
 
     #[test]
     fn every_kind_in_every_stage() {
-        use Judgement::{Outrageous, Taken};
+        use Judgement::{Outrageous, Refused, Taken};
+        let too_late = Refused(Permit::No);
         let expected = [
-            [Taken, Outrageous, Outrageous],
-            [Outrageous, Taken, Outrageous],
+            [Taken, Outrageous, too_late],
+            [Outrageous, Taken, too_late],
             [Outrageous, Taken, Taken],
             [Outrageous, Taken, Taken],
             [Outrageous, Taken, Taken],
-            [Outrageous, Taken, Outrageous],
+            [Outrageous, Taken, too_late],
         ];
         for (message, expected) in messages().iter().zip(expected) {
             assert_eq!(STAGES.map(|stage| judged(message, stage, true)), expected, "{message:?}");
@@ -194,9 +198,11 @@ mod tests {
                 refused => Judgement::Refused(refused),
             };
             assert_eq!(judge(&perform(request.clone()), circumstances), expected, "{request:?} while {phase:?}");
-            for stage in [Stage::Starting, Stage::Ending] {
+            for (stage, expected) in
+                [(Stage::Starting, Judgement::Outrageous), (Stage::Ending, Judgement::Refused(Permit::No))]
+            {
                 let early_or_late = Circumstances { stage, ..circumstances };
-                assert_eq!(judge(&perform(request.clone()), early_or_late), Judgement::Outrageous);
+                assert_eq!(judge(&perform(request.clone()), early_or_late), expected);
             }
         }
     }

@@ -17,6 +17,9 @@ use crate::parts::permission::{Circumstances, Judgement, Stage, judge};
 use crate::parts::start::Started;
 use crate::random;
 
+/// Of a ticket's number, behind that of the part that gave it out: more than any will ever give.
+const TICKET_BITS: u32 = 32;
+
 /// Events that wait for a network part; the session keeps as many.
 const PENDING: usize = 256;
 
@@ -29,6 +32,8 @@ pub(super) struct NetworkPart {
     start_at: Option<Duration>,
     /// What consoles must hear, and nobody was there to take.
     pending: VecDeque<FromRoot>,
+    /// How many were started.
+    starts: u64,
 }
 
 #[derive(Debug)]
@@ -39,6 +44,8 @@ struct Running {
     session: Option<Session>,
     /// Why something could not be sent to it. It is ended for it at the next look.
     unsent: Option<ChannelError>,
+    /// What was said since it was told how to begin, and before it serves.
+    early: Vec<FromRoot>,
 }
 
 /// What was heard.
@@ -61,13 +68,15 @@ impl Running {
 }
 
 impl NetworkPart {
-    /// There should be one from now on, or none.
-    pub(super) fn want(&mut self, wanted: bool, now: Duration) {
+    /// There should be one from now on, or none. Says whether one has ended for it.
+    pub(super) fn want(&mut self, wanted: bool, now: Duration) -> bool {
+        let ends = !wanted && self.running.is_some();
         if !wanted {
-            *self = Self { pending: std::mem::take(&mut self.pending), ..Self::default() };
+            *self = Self { pending: std::mem::take(&mut self.pending), starts: self.starts, ..Self::default() };
         } else if self.running.is_none() && self.start_at.is_none() {
             self.start_at = Some(now);
         }
+        ends
     }
 
     /// When to call [`start_if_due`](Self::start_if_due) again.
@@ -89,8 +98,9 @@ impl NetworkPart {
         match start(root, beginning) {
             Ok(started) => {
                 self.start_at = None;
-                let (confinement, session, unsent) = (None, None, None);
-                self.running = Some(Running { started, stage: Stage::Starting, confinement, session, unsent });
+                self.starts += 1;
+                let (confinement, session, unsent, early) = (None, None, None, Vec::new());
+                self.running = Some(Running { started, stage: Stage::Starting, confinement, session, unsent, early });
             }
             Err(error) => {
                 log.error(format_args!("start the network part: {error}"));
@@ -136,7 +146,8 @@ impl NetworkPart {
             FromNetwork::Confined(confinement) => {
                 running.stage = Stage::Serving;
                 running.confinement = Some(*confinement);
-                for message in self.pending.drain(..) {
+                // Whom it may believe comes first.
+                for message in std::mem::take(&mut running.early).into_iter().chain(self.pending.drain(..)) {
                     running.tell(&message);
                 }
             }
@@ -164,16 +175,23 @@ impl NetworkPart {
 
     /// Asks it to take leave of its console and end.
     pub(super) fn take_leave(&mut self) {
-        self.tell(&FromRoot::End);
         if let Some(running) = &mut self.running {
+            running.tell(&FromRoot::End);
             running.stage = Stage::Ending;
         }
     }
 
-    /// Tells it something that only matters to it.
+    /// The last ticket that any of them may have given out; requests of one that has ended may still be under way.
+    pub(super) fn tickets_so_far(&self) -> Ticket {
+        Ticket(self.starts << TICKET_BITS)
+    }
+
+    /// Tells it something that only matters to it. One that was told how to begin has to hear what has changed since.
     pub(super) fn tell(&mut self, message: &FromRoot) {
-        if let Some(running) = self.serving() {
-            running.tell(message);
+        match &mut self.running {
+            Some(running) if running.stage == Stage::Serving => running.tell(message),
+            Some(running) if running.stage == Stage::Starting => running.early.push(message.clone()),
+            _ => {}
         }
     }
 
@@ -197,8 +215,12 @@ impl NetworkPart {
 
     /// Tells it something that consoles must hear, sooner or later.
     pub(super) fn tell_surely(&mut self, message: FromRoot) {
-        if self.running.as_ref().is_some_and(|running| running.stage == Stage::Serving) {
-            return self.tell(&message);
+        if let Some(running) = self.serving() {
+            match running.started.channel.send(&message) {
+                Ok(()) => return,
+                // It has ended, and the next one is told.
+                Err(error) => running.unsent = Some(error),
+            }
         }
         if self.pending.len() >= PENDING {
             self.pending.pop_front();
@@ -230,12 +252,14 @@ mod tests {
 
     use super::*;
     use crate::parts::channel::{Channel, pair};
+    use crate::parts::message::{Consoles, Landlock};
 
     /// One that serves, and the other end of its channel.
     fn serving() -> (NetworkPart, Channel<FromNetwork, FromRoot>) {
         let (channel, theirs) = pair().unwrap();
         let started = Started { channel, child: None };
-        let running = Running { started, stage: Stage::Serving, confinement: None, session: None, unsent: None };
+        let (confinement, session, unsent, early) = (None, None, None, Vec::new());
+        let running = Running { started, stage: Stage::Serving, confinement, session, unsent, early };
         (NetworkPart { running: Some(running), ..NetworkPart::default() }, Channel::new(theirs))
     }
 
@@ -245,6 +269,38 @@ mod tests {
 
     fn long_text() -> String {
         "x".repeat(2 << 20)
+    }
+
+    #[test]
+    fn what_changes_while_it_starts_is_told_when_it_serves_and_before_what_waited() {
+        let (mut part, mut theirs) = serving();
+        part.running.as_mut().unwrap().stage = Stage::Starting;
+        part.tell_surely(FromRoot::Settled { hooks: Vec::new() });
+        part.tell(&FromRoot::Consoles(Consoles::default()));
+        let confinement = Confinement { unprivileged: true, no_new_privileges: true, landlock: Landlock::Full };
+        theirs.send(&FromNetwork::Confined(confinement)).unwrap();
+        assert!(matches!(hear(&mut part), Some(Heard::Message(FromNetwork::Confined(_)))));
+        assert_eq!(theirs.receive().unwrap(), Some(FromRoot::Consoles(Consoles::default())));
+        assert_eq!(theirs.receive().unwrap(), Some(FromRoot::Settled { hooks: Vec::new() }));
+    }
+
+    #[test]
+    fn what_consoles_must_hear_and_could_not_be_sent_waits_for_the_next_one() {
+        let (mut part, theirs) = serving();
+        drop(theirs);
+        part.tell_surely(FromRoot::Settled { hooks: Vec::new() });
+        assert_eq!(part.pending.len(), 1);
+        assert!(matches!(hear(&mut part), Some(Heard::Lost)));
+        assert_eq!(part.pending.len(), 1);
+    }
+
+    #[test]
+    fn no_ticket_is_given_out_by_two_of_them() {
+        let mut part = NetworkPart { starts: 1, ..NetworkPart::default() };
+        let first = part.tickets_so_far();
+        assert!(!part.want(false, Duration::ZERO), "there was none");
+        part.starts += 1;
+        assert!(part.tickets_so_far().0 - first.0 >= 1 << TICKET_BITS);
     }
 
     #[test]

@@ -12,14 +12,13 @@ use wire::message::migration::{MigrationRecord, NewIdentity};
 use super::{Root, answers, consoles};
 use crate::accounts;
 use crate::agent::{Origin, Output};
-use crate::hooks::Runner;
 use crate::identity::{self, current_machine};
 use crate::inventory::{self, Known};
 use crate::log::{Chain, Entry, Level};
 use crate::migration::Journey;
 use crate::parts::message::{Beginning, FromRoot, UserNumbers};
 use crate::parts::start::Started;
-use crate::resize::{Step, resize};
+use crate::resize::Step;
 use crate::{random, trust};
 
 impl Root {
@@ -29,12 +28,13 @@ impl Root {
                 Output::Work(job) => self.worker.begin(job, self.config.hooks.clone()),
                 Output::Stop => self.worker.stop(),
                 Output::Inventory(origin) => self.read_for(origin),
-                Output::Plan(origin, asked) => self.plan(origin, &asked),
+                Output::Plan(origin, asked) => self.plan(origin, asked),
                 Output::TakeIdentity(origin, new) => self.take_identity(origin, &new),
                 Output::Answer(origin, answer) => self.answer(origin, answer),
                 Output::Resumed(record, journey) => self.resumed(record, *journey),
                 Output::Settled(hooks) => self.network.tell_surely(FromRoot::Settled { hooks }),
                 Output::ConsolesChanged => self.consoles_changed(),
+                Output::GivenUp => self.network.tell(&FromRoot::GivenUp),
                 Output::Migrated(record) => self.note_migration(&record),
                 Output::NotMigrated(why) => self.log.warning(format_args!("the partition did not migrate: {why}")),
             }
@@ -44,20 +44,24 @@ impl Root {
     /// Begins to read all there is; who asked hears it when it was read.
     pub(super) fn read_for(&mut self, origin: Origin) {
         if !self.reader.read(origin, self.changes, self.known()) {
-            let text = "too many ask what there is; ask again later".to_owned();
-            self.answer(origin, Answer::Refused(Refusal { reason: RefusalReason::Busy, text }));
+            self.refuse_to_read(origin);
         }
+    }
+
+    fn refuse_to_read(&mut self, origin: Origin) {
+        let text = "too many ask what there is; ask again later".to_owned();
+        self.answer(origin, Answer::Refused(Refusal { reason: RefusalReason::Busy, text }));
     }
 
     pub(super) fn known(&self) -> Known {
         Known { phase: self.agent.phase(), last_migration: self.agent.last_migration().cloned() }
     }
 
-    /// A dry run changes nothing, and runs no hook.
-    fn plan(&mut self, origin: Origin, asked: &Resize) {
-        let hooks = Runner { sysroot: &self.sysroot, settings: &self.config.hooks, log: &self.log };
-        let outcome = resize(&hooks, asked, &mut |_| ());
-        self.answer(origin, Answer::Resize(outcome));
+    /// Begins to plan; who asked hears the plan when it is made.
+    fn plan(&mut self, origin: Origin, asked: Resize) {
+        if !self.reader.plan(origin, asked, self.config.hooks.clone()) {
+            self.refuse_to_read(origin);
+        }
     }
 
     fn take_identity(&mut self, origin: Origin, new: &NewIdentity) {
@@ -157,6 +161,7 @@ impl Root {
             become_user: self.user_of(started)?,
             key: key.as_pkcs8().to_vec(),
             run: random::run().ok_or("the system gives no randomness")?,
+            tickets_after: self.network.tickets_so_far(),
             identity: inventory::greeting(&self.sysroot),
             consoles: self.consoles(),
             parent: getpid().as_raw(),

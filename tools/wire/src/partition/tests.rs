@@ -315,6 +315,26 @@ fn a_suspension_that_does_not_come_about_leaves_it_prepared_until_that_is_undone
 }
 
 #[test]
+fn what_is_given_up_leaves_it_ready_even_when_a_suspension_is_on_its_way() {
+    for suspends in [false, true] {
+        let mut partition = partition(false);
+        open(&mut partition, at(0), 1, 1);
+        let out = ask(&mut partition, at(0), 1, prepare(7));
+        partition.handle(at(0), Input::Finished { ticket: ticket(&out), answer: Answer::Done {} });
+        assert_eq!(partition.phase(), Phase::Prepared);
+        let asked = suspends.then(|| ticket(&ask(&mut partition, at(1), 2, suspend(7))));
+        partition.handle(at(1), Input::GivenUp);
+        if let Some(ticket) = asked {
+            assert_eq!(partition.phase(), Phase::Suspended);
+            partition.handle(at(1), Input::Finished { ticket, answer: failed() });
+        }
+        assert_eq!(partition.phase(), Phase::Ready);
+        let again = ask(&mut partition, at(2), 3, suspend(7));
+        assert_eq!(refusal(&again), Some(RefusalReason::Phase));
+    }
+}
+
+#[test]
 fn what_is_under_way_is_stopped_and_nothing_to_stop_is_no_failure() {
     let mut partition = partition(false);
     open(&mut partition, at(0), 1, 1);
