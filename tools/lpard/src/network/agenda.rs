@@ -27,6 +27,8 @@ pub(super) enum Do {
 #[derive(Debug, Default)]
 pub(super) struct Agenda {
     addresses: Vec<ConsoleAddress>,
+    /// The one of them that nobody told: it answered a question.
+    discovered: Option<ConsoleAddress>,
     discovers: bool,
     /// Those of this round that have not been called.
     round: VecDeque<ConsoleAddress>,
@@ -41,6 +43,7 @@ impl Agenda {
     /// Other addresses, or other consoles that are believed: worth a try at once.
     pub(super) fn replace(&mut self, now: Duration, addresses: Vec<ConsoleAddress>, discovers: bool) {
         self.addresses = addresses;
+        self.discovered = None;
         self.discovers = discovers;
         self.round.clear();
         self.start_over(now);
@@ -68,6 +71,12 @@ impl Agenda {
     /// A session was welcomed there: nobody is to be called. Who answered last comes first when it ends: others that are not
     /// there may each take their time to fail.
     pub(super) fn succeeded(&mut self, there: &ConsoleAddress) {
+        if !self.addresses.contains(there) {
+            // It was discovered, and may be away for longer than questions are asked.
+            let before = self.discovered.replace(there.clone());
+            self.addresses.retain(|address| Some(address) != before.as_ref());
+            self.addresses.push(there.clone());
+        }
         self.addresses.sort_by_key(|address| address != there);
         self.backoff.reset();
         self.failures = 0;
@@ -194,13 +203,20 @@ mod tests {
         agenda.failed(Duration::ZERO, 0);
         let called: Vec<Do> = attempts(&mut agenda, 3).into_iter().map(|(_, what)| what).collect();
         assert_eq!(called, [3, 1, 2].map(|last| Do::Call(address(last))));
-        agenda.succeeded(&address(9));
-        agenda.failed(Duration::ZERO, 0);
-        assert_eq!(
-            attempts(&mut agenda, 1)[0].1,
-            Do::Call(address(3)),
-            "one that was discovered is no address of ours"
-        );
+    }
+
+    #[test]
+    fn one_that_was_discovered_is_called_for_as_long_as_it_is_away() {
+        let mut agenda = Agenda::default();
+        agenda.replace(Duration::ZERO, vec![], true);
+        for last in [8, 9] {
+            agenda.succeeded(&address(last));
+            agenda.failed(Duration::ZERO, 0);
+        }
+        let found = attempts(&mut agenda, 40);
+        assert_eq!(found.len(), 40, "it never ends");
+        assert!(found.iter().all(|(_, what)| matches!(what, Do::Ask) || *what == Do::Call(address(9))), "{found:?}");
+        assert!(found.iter().any(|(_, what)| *what == Do::Ask), "and it may have moved");
     }
 
     #[test]

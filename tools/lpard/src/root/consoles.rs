@@ -26,9 +26,13 @@ pub(super) fn last(sysroot: &Sysroot) -> Option<ConsoleAddress> {
     sysroot.read_text_if_present(LAST).ok()??.parse().ok()
 }
 
-/// The same with one address first, if it is among them.
+/// The same with one address first. One that nobody told, because it was discovered, is called after the others, if there is
+/// somebody to believe.
 pub(super) fn with_first(mut consoles: Consoles, first: Option<&ConsoleAddress>) -> Consoles {
+    let is_known = first.is_some_and(|first| consoles.addresses.contains(first));
+    let discovered = first.filter(|_| !is_known && consoles.discover_on.is_some());
     consoles.addresses.sort_by_key(|address| Some(address) != first);
+    consoles.addresses.extend(discovered.cloned());
     consoles
 }
 
@@ -126,10 +130,11 @@ mod tests {
         assert_eq!(last(&sysroot), None);
         let trusted = [console(1, &["fe80::1"]), console(2, &["10.0.0.2", "fe80::2"])];
         let found = || consoles(&ConsoleSettings::default(), &trusted, Some("mgmt".into()), &[]);
-        for (answers, expected) in [
-            ("[fe80::2%mgmt]:657", ["[fe80::2%mgmt]:657", "[fe80::1%mgmt]:657", "10.0.0.2:657"]),
-            ("10.9.9.9:657", ["[fe80::1%mgmt]:657", "10.0.0.2:657", "[fe80::2%mgmt]:657"]),
-        ] {
+        let cases: [(_, &[&str]); 2] = [
+            ("[fe80::2%mgmt]:657", &["[fe80::2%mgmt]:657", "[fe80::1%mgmt]:657", "10.0.0.2:657"]),
+            ("10.9.9.9:657", &["[fe80::1%mgmt]:657", "10.0.0.2:657", "[fe80::2%mgmt]:657", "10.9.9.9:657"]),
+        ];
+        for (answers, expected) in cases {
             answered(&sysroot, &answers.parse().unwrap()).unwrap();
             assert_eq!(shown(&with_first(found(), last(&sysroot).as_ref())), expected, "{answers}");
         }
