@@ -25,7 +25,7 @@ pub(crate) fn moved<'a>(
         }
     }
     let events: Vec<Event> = log.into_iter().filter_map(mobility::parse).collect();
-    match events.iter().filter_map(|event| event.progress()).last() {
+    match events.iter().rev().find_map(|event| event.progress()) {
         // The hypervisor called it off before the partition was to stop.
         None if events.iter().any(|event| matches!(event, Event::Unexpected { .. } | Event::PollFailed { .. })) => {
             Moved::No
