@@ -42,7 +42,7 @@ pub(super) struct Partner {
     pub(super) link: Option<Link>,
     /// The session was told to the lab.
     pub(super) is_open: bool,
-    /// In this session it said what it is: what is shown of it is true.
+    /// It said what it is, in this session and since the last thing that changed it: what is shown of it is true.
     pub(super) is_known: bool,
     /// Why the session ended, as far as somebody said so.
     pub(super) parting: Option<String>,

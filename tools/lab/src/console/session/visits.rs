@@ -188,7 +188,6 @@ impl Server {
             return self.perform(lpar, outputs);
         }
         partner.is_open = true;
-        partner.is_known = false;
         partner.parting = None;
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.channel.greeting_accepted();
@@ -200,6 +199,7 @@ impl Server {
     fn refresh(&mut self, lpar: &str) {
         let now = self.now();
         if let Some(partner) = self.partners.get_mut(lpar) {
+            partner.is_known = false;
             let outputs = partner.ask_inventory(now);
             self.perform(lpar, outputs);
         }
