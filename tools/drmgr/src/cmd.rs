@@ -23,6 +23,7 @@ use lpard::dlpar::step::Step;
 use sysroot::Sysroot;
 
 use crate::exit::Exit;
+use crate::hooks::{self, Occasion, Phase};
 use crate::options::{Action, Connector, Options};
 use crate::run::WithSource;
 use crate::say::{Level, Say};
@@ -110,6 +111,15 @@ impl Session<'_, '_> {
         let mut progress = |progress: Progress<'_>| tell(say, progress);
         let mut watch = Watch { progress: &mut progress, expired: &|| false };
         act(plan, &mut Live::new(self.sysroot), journal, &mut watch)
+    }
+
+    /// Runs all hooks of a phase; false when one of them failed. A dry run prints which, and none of them has a say.
+    pub(crate) fn hooks(&mut self, occasion: Occasion, phase: Phase) -> bool {
+        if !self.options.dry_run {
+            return hooks::run(self.sysroot, self.say, occasion, phase);
+        }
+        self.print(&hooks::plan(self.sysroot, occasion, phase));
+        true
     }
 
     /// Writes to standard output. A reader that went away changes nothing of what was done.

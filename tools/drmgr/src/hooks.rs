@@ -45,18 +45,29 @@ pub(crate) struct Occasion {
 
 /// Runs all hooks of a phase in the order of their names; false when one of them failed.
 pub(crate) fn run(sysroot: &Sysroot, say: &mut Say<'_>, occasion: Occasion, phase: Phase) -> bool {
+    let mut passed = true;
+    for path in find(sysroot, occasion) {
+        passed &= one(sysroot, say, &path, occasion, phase);
+    }
+    passed
+}
+
+/// What [`run`] would do, a line each: for a dry run.
+pub(crate) fn plan(sysroot: &Sysroot, occasion: Occasion, phase: Phase) -> String {
+    find(sysroot, occasion).iter().map(|path| format!("- run the hook /{path} for phase {}\n", phase.name())).collect()
+}
+
+/// The hooks that can run, in their order.
+fn find(sysroot: &Sysroot, occasion: Occasion) -> Vec<String> {
     let directory = format!("{DIRECTORY}/{}", occasion.kind);
     let mut names = sysroot.list(&directory).unwrap_or_default();
     names.sort_by(|a, b| by_version(a, b));
-    let mut passed = true;
-    for name in names {
-        let path = format!("{directory}/{name}");
-        let stat = sysroot.stat(&path).ok().flatten();
-        if stat.is_some_and(|stat| stat.is_file && stat.mode & MODE_USER_EXECUTE != 0) {
-            passed &= one(sysroot, say, &path, occasion, phase);
-        }
-    }
-    passed
+    let paths = names.iter().map(|name| format!("{directory}/{name}"));
+    let can_run = |path: &String| {
+        let stat = sysroot.stat(path).ok().flatten();
+        stat.is_some_and(|stat| stat.is_file && stat.mode & MODE_USER_EXECUTE != 0)
+    };
+    paths.filter(can_run).collect()
 }
 
 fn one(sysroot: &Sysroot, say: &mut Say<'_>, path: &str, occasion: Occasion, phase: Phase) -> bool {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use lpard::dlpar::act::Watch;
-use lpard::dlpar::journal::{self, OnDisk};
+use lpard::dlpar::journal::{self, Leftover, OnDisk};
 use lpard::dlpar::kernel::Live;
 use lpard::dlpar::lock;
 use nix::sys::signal::{SigSet, Signal};
@@ -21,6 +21,8 @@ use crate::{Streams, machine, usage};
 /// How long the lock is waited for when `-w` does not say.
 const LOCK_PATIENCE: Duration = Duration::from_secs(60);
 const MODPROBE: &str = "sbin/modprobe";
+/// Makes slots known to the kernel.
+const SLOT_MODULE: &str = "rpadlpar_io";
 const MODPROBE_PATIENCE: Duration = Duration::from_secs(60);
 /// What a shell answers for a program that is not there.
 const NO_SUCH_PROGRAM: u8 = 127;
@@ -54,7 +56,7 @@ pub fn run(program: &str, arguments: &[String], streams: &mut Streams<'_>) -> u8
     }
     let mut say = Say::new(options.level, streams.err, Some(Log::open(&sysroot)));
     let exit = if options.capabilities {
-        tell_capabilities(&sysroot, &mut say, streams.out)
+        tell_capabilities(&sysroot, &options, &mut say, streams.out)
     } else {
         change(&sysroot, &options, arguments, &mut say, streams.out)
     };
@@ -64,9 +66,11 @@ pub fn run(program: &str, arguments: &[String], streams: &mut Streams<'_>) -> u8
 }
 
 /// `-C`: a question, and so without the lock.
-fn tell_capabilities(sysroot: &Sysroot, say: &mut Say<'_>, out: &mut dyn std::io::Write) -> Exit {
-    if let Err(exit) = load_slot_module(sysroot, say) {
-        return exit;
+fn tell_capabilities(sysroot: &Sysroot, options: &Options, say: &mut Say<'_>, out: &mut dyn std::io::Write) -> Exit {
+    if !options.dry_run {
+        if let Err(exit) = load_slot_module(sysroot, say) {
+            return exit;
+        }
     }
     let line = capabilities::line(sysroot, say);
     let _ = out.write_all(line.as_bytes());
@@ -83,16 +87,33 @@ fn change(
 ) -> Exit {
     let Some(_guard) = take_lock(sysroot, options, arguments, say) else { return Exit::Failed };
     hold_signals_back();
-    put_in_order(sysroot, say);
-    if needs_slot_module(options) {
-        if let Err(exit) = load_slot_module(sysroot, say) {
-            return exit;
-        }
+    if let Err(exit) = make_ready(sysroot, options, say, out) {
+        return exit;
     }
     let invocation = format!("drmgr: {}", arguments.join(" "));
     note(sysroot, &invocation);
     say.detail(&invocation);
     cmd::run(&mut Session { sysroot, options, say, out })
+}
+
+/// What has to be before the command. A dry run says it instead of doing it.
+fn make_ready(
+    sysroot: &Sysroot,
+    options: &Options,
+    say: &mut Say<'_>,
+    out: &mut dyn std::io::Write,
+) -> Result<(), Exit> {
+    let leftover = journal::leftover(sysroot).ok().flatten();
+    if options.dry_run {
+        if let Some(leftover) = leftover {
+            tell_leftover(&leftover, say);
+        }
+        return if needs_slot_module(options) { plan_slot_module(sysroot, options, say, out) } else { Ok(()) };
+    }
+    if let Some(leftover) = leftover {
+        put_in_order(sysroot, leftover, say);
+    }
+    if needs_slot_module(options) { load_slot_module(sysroot, say) } else { Ok(()) }
 }
 
 fn take_lock(sysroot: &Sysroot, options: &Options, arguments: &[String], say: &mut Say<'_>) -> Option<Guard> {
@@ -140,8 +161,7 @@ fn hold_signals_back() {
 }
 
 /// What a killed predecessor left half done comes first.
-fn put_in_order(sysroot: &Sysroot, say: &mut Say<'_>) {
-    let Ok(Some(leftover)) = journal::leftover(sysroot) else { return };
+fn put_in_order(sysroot: &Sysroot, leftover: Leftover, say: &mut Say<'_>) {
     let mut watch = Watch { progress: &mut |_| {}, expired: &|| false };
     match journal::recover(leftover, &mut Live::new(sysroot), &mut OnDisk::new(sysroot), &mut watch) {
         Ok(recovery) => say.say(
@@ -159,6 +179,14 @@ fn put_in_order(sysroot: &Sysroot, say: &mut Say<'_>) {
     }
 }
 
+/// The plan is of the partition as it is; the call that is no dry run finds another one.
+fn tell_leftover(leftover: &Leftover, say: &mut Say<'_>) {
+    say.error(&format!(
+        "An earlier request was interrupted ({}): the next call that is no dry run puts that in order first.",
+        leftover.request
+    ));
+}
+
 fn needs_slot_module(options: &Options) -> bool {
     match options.connector {
         Some(Connector::Pci) => !options.virtio,
@@ -172,7 +200,7 @@ fn load_slot_module(sysroot: &Sysroot, say: &mut Say<'_>) -> Result<(), Exit> {
     if sysroot.exists(ADD_SLOT) {
         return Ok(());
     }
-    let status = match sysroot.run(&Program::new(MODPROBE, MODPROBE_PATIENCE).argument("rpadlpar_io")) {
+    let status = match sysroot.run(&Program::new(MODPROBE, MODPROBE_PATIENCE).argument(SLOT_MODULE)) {
         Ok(outcome) => match outcome.ended {
             sysroot::Ended::Exited(status) => u8::try_from(status).unwrap_or(u8::MAX),
             _ => u8::MAX,
@@ -180,10 +208,29 @@ fn load_slot_module(sysroot: &Sysroot, say: &mut Say<'_>) -> Result<(), Exit> {
         Err(_) => NO_SUCH_PROGRAM,
     };
     if status != 0 {
-        say.error("rpadlpar_io module was not loaded");
+        say.error(&format!("{SLOT_MODULE} module was not loaded"));
         return Err(Exit::OfProgram(status));
     }
     Ok(())
+}
+
+/// What [`load_slot_module`] would do. Slots and bridges cannot be planned without the module: the kernel does not say yet
+/// what it can do with them.
+fn plan_slot_module(
+    sysroot: &Sysroot,
+    options: &Options,
+    say: &mut Say<'_>,
+    out: &mut dyn std::io::Write,
+) -> Result<(), Exit> {
+    if sysroot.exists(ADD_SLOT) {
+        return Ok(());
+    }
+    let _ = writeln!(out, "- run /{MODPROBE} {SLOT_MODULE}");
+    if options.connector == Some(Connector::Pci) {
+        return Ok(());
+    }
+    say.error(&format!("What comes after can be planned only when the module {SLOT_MODULE} is loaded"));
+    Err(Exit::Failed)
 }
 
 /// One line to syslog. A system without it is no reason to stop.

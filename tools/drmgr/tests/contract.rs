@@ -14,6 +14,7 @@ use pseries::{Machine, Said};
 use sysroot::Sysroot;
 
 const DLPAR: &str = "sys/kernel/dlpar";
+const JOURNAL: &str = "var/lib/lparkit/dlpar.journal";
 
 /// Standard output and exit status of a line, and what the kernel got.
 fn done(line: &str) -> (String, i32, String) {
@@ -154,9 +155,13 @@ fn a_migration_is_one_write_between_hooks() {
     assert!(noted.ends_with("<134>drmgr: drmgr: migration rc 0\n"), "{noted}");
 }
 
-/// A hook that ends with `status`.
+/// A hook of migrations that ends with `status`.
 fn hook(machine: &Machine, name: &str, status: i32) {
-    let path = format!("etc/drmgr.d/pmig/{name}");
+    hook_of(machine, "pmig", name, status);
+}
+
+fn hook_of(machine: &Machine, kind: &str, name: &str, status: i32) {
+    let path = format!("etc/drmgr.d/{kind}/{name}");
     machine.file(&path, "#!/bin/sh\n").file(&format!("commands/{name}.status"), status.to_string());
     fs::set_permissions(machine.path().join(&path), fs::Permissions::from_mode(0o755)).unwrap();
 }
@@ -199,7 +204,48 @@ fn a_dry_run_changes_nothing() {
     let Said { out, status, .. } = machine.drmgr("-c cpu -r -q 1 --dry-run");
     assert!(out.contains("write 'cpu remove index 0x10000001' to /sys/kernel/dlpar"), "{out}");
     assert_eq!((status, machine.read(DLPAR).as_str()), (0, UNTOUCHED));
-    assert_eq!(machine.read("var/lib/lparkit/dlpar.journal"), "");
+    assert_eq!(machine.read(JOURNAL), "");
+}
+
+#[test]
+fn a_dry_run_of_a_reassignment_keeps_the_list() {
+    let machine = Machine::new();
+    machine.file("tmp/prrn", "mem 80000004\n");
+    let said = machine.drmgr("-P /tmp/prrn --dry-run");
+    assert_eq!((said.status, machine.read(DLPAR).as_str()), (0, UNTOUCHED), "{}", said.err);
+    assert_eq!(machine.read("tmp/prrn"), "mem 80000004\n");
+    assert!(said.out.contains("memory remove index 0x80000004"), "{}", said.out);
+    assert!(said.out.ends_with("- remove /tmp/prrn\n"), "{}", said.out);
+}
+
+#[test]
+fn a_dry_run_says_which_hooks_would_run_and_runs_none() {
+    let machine = Machine::new();
+    hook(&machine, "1-no", 3);
+    let said = machine.drmgr("-c pmig -m -p check --dry-run");
+    assert_eq!((said.status, said.out.as_str()), (0, "- run the hook /etc/drmgr.d/pmig/1-no for phase check\n"));
+    let said = machine.drmgr("-c pmig -m -p pre -s 0x12 --dry-run");
+    let plan = "- run the hook /etc/drmgr.d/pmig/1-no for phase pre\n\
+                - write '0x12' to /sys/kernel/mobility/migration\n\
+                - run the hook /etc/drmgr.d/pmig/1-no for phase post\n";
+    assert_eq!((said.status, said.out.as_str()), (0, plan));
+    assert_eq!(machine.read("sys/kernel/mobility/migration"), "");
+    hook_of(&machine, "cpu", "2-cpu", 0);
+    // One that is refused comes to nothing too, but in the end.
+    assert_eq!(machine.drmgr("-c cpu -r -s CPU~9 --dry-run").status, 1);
+    assert_eq!(machine.read("commands/asked"), "");
+}
+
+#[test]
+fn a_dry_run_loads_no_module() {
+    let machine = Machine::new();
+    machine.remove("sys/bus/pci/slots/control/add_slot").file("commands/modprobe+rpadlpar_io.status", "0");
+    let said = machine.drmgr("-c slot -r -s U8286.41A.2166666-V3-C2 --dry-run");
+    assert_eq!((said.status, said.out.as_str()), (255, "- run /sbin/modprobe rpadlpar_io\n"));
+    assert!(said.err.contains("only when the module rpadlpar_io is loaded"), "{}", said.err);
+    let said = machine.drmgr("-C --dry-run");
+    assert!(said.status == 0 && said.out.contains("slot_dlpar=no"), "{}", said.out);
+    assert_eq!(machine.read("commands/asked"), "");
 }
 
 #[test]
@@ -312,14 +358,7 @@ fn the_lock_is_waited_for_as_long_as_w_says_and_its_owner_is_named() {
 #[test]
 fn what_an_interrupted_call_left_half_done_is_taken_back_first() {
     let machine = Machine::new();
-    let line = |event: &str| format!("{{\"boot\":\"boot\",{event}}}\n");
-    let step = r#""step":{"step":"cpu","change":"remove","index":268435457,"name":"CPU 1"}"#;
-    let journal = [
-        line(r#""event":"opened","request":"remove 2 processors","partial":false,"in_order":false"#),
-        line(&format!(r#""event":"began",{step}"#)),
-        line(&format!(r#""event":"done",{step}"#)),
-    ];
-    machine.file("var/lib/lparkit/dlpar.journal", journal.concat());
+    machine.file(JOURNAL, interrupted());
     let said = machine.drmgr("-c slot -Q -s nothing -d 2");
     assert_eq!(machine.read(DLPAR), "cpu add index 0x10000001");
     assert!(
@@ -328,4 +367,26 @@ fn what_an_interrupted_call_left_half_done_is_taken_back_first() {
         said.err
     );
     assert_eq!(said.status, 3);
+}
+
+#[test]
+fn a_dry_run_says_that_an_earlier_call_was_interrupted_and_leaves_it() {
+    let machine = Machine::new();
+    machine.file(JOURNAL, interrupted());
+    let said = machine.drmgr("-c mem -a -q 1 --dry-run");
+    assert!(said.err.contains("An earlier request was interrupted (remove 2 processors): the next"), "{}", said.err);
+    assert!(said.out.contains("memory add"), "{}", said.out);
+    assert_eq!((machine.read(DLPAR).as_str(), machine.read(JOURNAL)), (UNTOUCHED, interrupted()));
+}
+
+/// The journal of a call that was killed after the first of two processors.
+fn interrupted() -> String {
+    let line = |event: &str| format!("{{\"boot\":\"boot\",{event}}}\n");
+    let step = r#""step":{"step":"cpu","change":"remove","index":268435457,"name":"CPU 1"}"#;
+    let journal = [
+        line(r#""event":"opened","request":"remove 2 processors","partial":false,"in_order":false"#),
+        line(&format!(r#""event":"began",{step}"#)),
+        line(&format!(r#""event":"done",{step}"#)),
+    ];
+    journal.concat()
 }

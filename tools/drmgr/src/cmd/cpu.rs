@@ -10,7 +10,7 @@ use lpard::dlpar::step::Step;
 use super::{Acted, Handled, Session, parameter, smt};
 use crate::capabilities::Capability;
 use crate::exit::Exit;
-use crate::hooks::{self, Occasion, Phase};
+use crate::hooks::{Occasion, Phase};
 
 /// Console software counts the printed names: a part of what it asked for is welcome.
 const TERMS: Terms = Terms { partial: true };
@@ -42,11 +42,9 @@ fn resize(session: &mut Session<'_, '_>, change: Change) -> Exit {
     let asked = if let CpuChoice::Count(count) = which { count.get() } else { 1 };
     let action = if change == Change::Add { "add" } else { "remove" };
     let occasion = |count| Occasion { kind: "cpu", action, count };
-    if !session.options.dry_run {
-        hooks::run(session.sysroot, session.say, occasion(asked), Phase::Pre);
-    }
+    session.hooks(occasion(asked), Phase::Pre);
     let (exit, amount) = match session.handle(&Request::Cpu { change, which }, TERMS) {
-        Handled::Printed => return Exit::Done,
+        Handled::Printed => (Exit::Done, 0),
         Handled::Blind(reason) => {
             session.say.error(&format!("Could not initialize Dynamic Reconfiguration information.\n{reason}"));
             (Exit::Failed, 0)
@@ -60,7 +58,7 @@ fn resize(session: &mut Session<'_, '_>, change: Change) -> Exit {
             (of_outcome(change, &acted), acted.outcome.amount())
         }
     };
-    hooks::run(session.sysroot, session.say, occasion(amount), Phase::Post);
+    session.hooks(occasion(amount), Phase::Post);
     exit
 }
 

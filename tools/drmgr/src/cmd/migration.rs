@@ -5,7 +5,7 @@ use std::path::Path;
 use super::Session;
 use crate::capabilities::Capability;
 use crate::exit::Exit;
-use crate::hooks::{self, Occasion, Phase};
+use crate::hooks::{Occasion, Phase};
 use crate::options::{Action, Connector};
 use crate::run::{WithSource, note};
 
@@ -67,10 +67,10 @@ fn kind(session: &mut Session<'_, '_>) -> Result<Kind, Exit> {
 
 /// Any hook may forbid the migration; then all of them hear that it does not take place.
 fn check(session: &mut Session<'_, '_>) -> Exit {
-    if hooks::run(session.sysroot, session.say, OCCASION, Phase::Check) {
+    if session.hooks(OCCASION, Phase::Check) {
         return Exit::Done;
     }
-    hooks::run(session.sysroot, session.say, OCCASION, Phase::UndoCheck);
+    session.hooks(OCCASION, Phase::UndoCheck);
     Exit::Refused
 }
 
@@ -88,22 +88,22 @@ fn suspend(session: &mut Session<'_, '_>, kind: Kind) -> Exit {
         return Exit::Failed;
     }
     let path = if kind == Kind::Migration { MIGRATION } else { HIBERNATION };
-    if session.options.dry_run {
-        session.print(&format!("- write '{stream:#x}' to /{path}\n"));
-        return Exit::Done;
-    }
     if kind == Kind::Migration {
-        hooks::run(session.sysroot, session.say, OCCASION, Phase::Pre);
+        session.hooks(OCCASION, Phase::Pre);
     }
     let exit = write_stream(session, kind, path, stream);
     if kind == Kind::Migration {
-        hooks::run(session.sysroot, session.say, OCCASION, Phase::Post);
+        session.hooks(OCCASION, Phase::Post);
     }
     exit
 }
 
 /// The write blocks for the whole migration; its error number is the exit status.
 fn write_stream(session: &mut Session<'_, '_>, kind: Kind, path: &str, stream: u64) -> Exit {
+    if session.options.dry_run {
+        session.print(&format!("- write '{stream:#x}' to /{path}\n"));
+        return Exit::Done;
+    }
     session.say.detail(&format!("Initiating via /{path} with {stream:#x}"));
     session.say.flush();
     let written = session.sysroot.write_attribute(Path::new(path), format!("{stream:#x}\n").as_bytes());

@@ -66,6 +66,10 @@ fn failed(session: &mut Session<'_, '_>, reason: &str) -> Exit {
 }
 
 fn identify(session: &mut Session<'_, '_>, which: &PlaceChoice) -> Done {
+    if session.options.dry_run {
+        // Nobody is asked about a light that does not shine.
+        return handle(session, &Request::Light { which: which.clone(), say: Some(Light::Identify) });
+    }
     let goes_on = is_identified(session, which)?;
     light(session, which, None)?;
     if goes_on { Ok(()) } else { Err(Exit::Failed) }
