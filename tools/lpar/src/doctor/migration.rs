@@ -54,7 +54,7 @@ fn last(log: &[Event]) -> Finding {
     let Some(progress) = log.iter().rev().find_map(|event| event.progress()) else {
         return LAST.ok("none since the kernel started, as far as its log goes back");
     };
-    let stale = log.iter().rev().find(|event| matches!(event, Event::DeviceTreeFailed { .. }));
+    let stale = of_the_last(log).iter().rev().find(|event| matches!(event, Event::DeviceTreeFailed { .. }));
     match (progress, stale) {
         (_, Some(event)) => LAST.fail(event.to_string(), "systemctl restart lpard; if it stays so, reboot"),
         (Progress::Failed, _) => {
@@ -70,6 +70,13 @@ fn last(log: &[Event]) -> Finding {
             LAST.warn("under way", "wait until it is over")
         }
     }
+}
+
+/// A later migration brings the device tree up to date again: what the kernel says before it asks firmware to suspend is of
+/// the ones before. A log that does not go back so far is all of the last one.
+fn of_the_last(log: &[Event]) -> &[Event] {
+    let begins = log.iter().rposition(|event| matches!(event, Event::SuspendCalled { .. }));
+    &log[begins.unwrap_or(0)..]
 }
 
 /// A hook without permission to run is most probably not what its author wanted.
@@ -103,13 +110,16 @@ mod tests {
         let woken = Woken { cpu: 0 };
         let done = TransferUnconfirmed { error: -95 };
         let gave_up = AttemptFailed { attempt: 5, of: 5, error: -5 };
-        let cases: [(&[Event], Verdict); 6] = [
+        let stale = DeviceTreeFailed { error: -19 };
+        let cases: [(&[Event], Verdict); 8] = [
             (&[], Verdict::Ok),
             (&[called, woken, WaitingForTransfer, done], Verdict::Ok),
             (&[called, woken, WaitingForTransfer], Verdict::Warn),
             (&[called, gave_up], Verdict::Warn),
             (&[called, gave_up, called, woken, WaitingForTransfer, done], Verdict::Ok),
-            (&[called, woken, DeviceTreeFailed { error: -19 }, WaitingForTransfer, done], Verdict::Fail),
+            (&[called, woken, stale, WaitingForTransfer, done], Verdict::Fail),
+            (&[woken, stale, WaitingForTransfer, done], Verdict::Fail),
+            (&[called, woken, stale, WaitingForTransfer, done, called, woken, WaitingForTransfer, done], Verdict::Ok),
         ];
         for (log, verdict) in cases {
             assert_eq!(last(log).verdict, verdict, "{log:?}");
