@@ -1,5 +1,5 @@
 //! What `lpar` does where the agent does not run: it resizes with the agent's lock, journal and hooks, and looks whether the
-//! configuration is right.
+//! configuration is right and what it says.
 
 use std::path::PathBuf;
 
@@ -16,6 +16,12 @@ use crate::{Cause, Error};
 pub fn check_configuration(sysroot: &Sysroot) -> Result<Vec<PathBuf>, Error> {
     let (_, files) = Config::read(sysroot).map_err(Cause::Config)?;
     Ok(files)
+}
+
+/// The management adapter that the administrator named: `console.adapter`.
+pub fn configured_adapter(sysroot: &Sysroot) -> Result<Option<String>, Error> {
+    let (config, _) = Config::read(sysroot).map_err(Cause::Config)?;
+    Ok(config.console.adapter)
 }
 
 /// Does what is asked, or says why not. `heard` hears of every step: how much is done, of how much, and what it was.

@@ -50,7 +50,7 @@ use std::path::Path;
 use sysroot::Sysroot;
 
 use config::{Config, ConfigError};
-pub use here::{check_configuration, resize_here};
+pub use here::{check_configuration, configured_adapter, resize_here};
 
 /// Why the agent ends.
 #[derive(Debug, thiserror::Error)]

@@ -1,7 +1,7 @@
 //! Is there an adapter to the management network, and can it be used?
 //!
-//! The hypervisor does not say which adapter leads to the console; it is the one with link-local addresses only. All checks
-//! but the first are about the likeliest one.
+//! The hypervisor does not say which adapter leads to the console; it is the one that the administrator named, else the one
+//! with link-local addresses only. All checks but the first are about that one.
 
 use platform::adapter::{Adapter, AddressState, Candidate, Interface, Objection, management_candidates};
 
@@ -25,11 +25,31 @@ const MTU_USUAL_BYTES: u32 = 1500;
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
     pub(crate) adapters: Told<Vec<Adapter>>,
+    pub(crate) configured: Option<Configured>,
     /// The names of interfaces whose IPv6 is switched off.
     pub(crate) ipv6_off: Told<Vec<String>>,
     pub(crate) network_manager: Told<NetworkManager>,
     /// The text of all files of ifupdown.
     pub(crate) ifupdown: Told<String>,
+}
+
+/// `console.adapter` of the agent's configuration: it goes before what is likely.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Configured {
+    pub(crate) name: String,
+    /// The kernel has an interface of this name, of whatever kind.
+    pub(crate) is_there: bool,
+}
+
+impl Seen {
+    /// The interface that the agent calls consoles through.
+    pub(crate) fn management_interface(&self) -> Option<&str> {
+        let likely = || {
+            let adapter = management_candidates(self.adapters.as_deref().unwrap_or_default()).first()?.adapter;
+            Some(adapter.interface.as_ref()?.name.as_str())
+        };
+        self.configured.as_ref().map(|configured| configured.name.as_str()).or_else(likely)
+    }
 }
 
 /// What NetworkManager does here.
@@ -46,11 +66,22 @@ pub(super) fn judge(seen: &Seen) -> Vec<Finding> {
         Err(why) => return vec![FOUND.cannot_tell(why.clone(), None)],
     };
     let candidates = management_candidates(adapters);
-    let Some(best) = candidates.first() else {
+    let best = match &seen.configured {
+        None => candidates.first(),
+        Some(configured) => match candidates.iter().find(|candidate| is_called(candidate.adapter, &configured.name)) {
+            Some(named) => Some(named),
+            None => return vec![no_adapter_of_ours(configured)],
+        },
+    };
+    let Some(best) = best else {
         let mend = "add a virtual Ethernet adapter on the management switch (MGMTSWITCH) at the console";
         return vec![FOUND.fail("the partition has no virtual Ethernet adapter", mend)];
     };
-    let mut findings = vec![found(best), only_one(&candidates), link(best.adapter)];
+    let mut findings = match seen.configured {
+        Some(_) => vec![FOUND.ok(format!("{}, as console.adapter says", title(best.adapter))), ONE.ok("it is named")],
+        None => vec![found(best), only_one(&candidates)],
+    };
+    findings.push(link(best.adapter));
     if let Some(interface) = &best.adapter.interface {
         findings.push(IPV6.judge(&seen.ipv6_off, |off| ipv6_on(&interface.name, off)));
         findings.push(address(interface));
@@ -59,6 +90,20 @@ pub(super) fn judge(seen: &Seen) -> Vec<Finding> {
         findings.push(IFUPDOWN.judge(&seen.ifupdown, |text| not_static(&interface.name, text)));
     }
     findings
+}
+
+fn is_called(adapter: &Adapter, name: &str) -> bool {
+    adapter.interface.as_ref().is_some_and(|interface| interface.name == name)
+}
+
+/// The administrator may name what he likes: the agent goes through it, and only virtual Ethernet adapters are known here.
+fn no_adapter_of_ours(Configured { name, is_there }: &Configured) -> Finding {
+    let mend = "correct console.adapter in /etc/lparkit/lpard.toml, or remove it";
+    if *is_there {
+        return FOUND
+            .cannot_tell(format!("console.adapter names {name}, which is no virtual Ethernet adapter"), Some(mend));
+    }
+    FOUND.fail(format!("console.adapter names {name}, and there is no such interface"), mend)
 }
 
 /// `env4 (slot 4)`.
@@ -214,14 +259,40 @@ mod tests {
         interface(AddressState::Valid)
     }
 
-    fn verdicts(adapters: Vec<Adapter>) -> Vec<Verdict> {
-        let seen = Seen {
+    fn seen(adapters: Vec<Adapter>) -> Seen {
+        Seen {
             adapters: Ok(adapters),
+            configured: None,
             ipv6_off: Ok(vec![]),
             network_manager: Ok(NetworkManager::Absent),
             ifupdown: Ok(String::new()),
+        }
+    }
+
+    fn verdicts(adapters: Vec<Adapter>) -> Vec<Verdict> {
+        judge(&seen(adapters)).into_iter().map(|finding| finding.verdict).collect()
+    }
+
+    #[test]
+    fn what_the_administrator_named_is_what_is_checked() {
+        let likely = Interface { name: "env5".into(), ..good() };
+        let named = Interface { has_ipv4_route: true, carrier: None, ..good() };
+        let mut seen = seen(vec![adapter(5, Some(likely)), adapter(4, Some(named))]);
+        assert_eq!(seen.management_interface(), Some("env5"));
+        let mut with = |name: &str, is_there| {
+            seen.configured = Some(Configured { name: name.into(), is_there });
+            assert_eq!(seen.management_interface(), Some(name));
+            judge(&seen)
         };
-        judge(&seen).into_iter().map(|finding| finding.verdict).collect()
+        let findings = with("env4", true);
+        let texts: Vec<_> = findings[..3].iter().map(|finding| (finding.verdict, finding.found.as_str())).collect();
+        let found = "env4 (slot 4), as console.adapter says";
+        assert_eq!(texts, [(Good, found), (Good, "it is named"), (Fail, "env4 is down")]);
+        assert!(findings.iter().all(|finding| !finding.mend.iter().any(|mend| mend.contains("console.adapter"))));
+        for (is_there, verdict) in [(true, CannotTell), (false, Fail)] {
+            let verdicts: Vec<_> = with("eth9", is_there).iter().map(|finding| finding.verdict).collect();
+            assert_eq!(verdicts, [verdict]);
+        }
     }
 
     #[test]

@@ -28,10 +28,9 @@ pub(crate) fn everything(sysroot: &Sysroot) -> Seen {
     let has_rsct = rsct::is_installed(sysroot);
     let agent = agent::read(sysroot, &processes, has_rsct);
     let adapter = adapter::read(sysroot, &processes);
-    let adapters = adapter.adapters.as_deref().unwrap_or_default();
     Seen {
         partition: partition::read(sysroot),
-        console: console::read(sysroot, adapters, agent.answer.status(), has_rsct),
+        console: console::read(sysroot, adapter.management_interface(), agent.answer.status(), has_rsct),
         adapter,
         agent,
         firewall: firewall::read(sysroot),

@@ -5,7 +5,7 @@ use sysroot::Sysroot;
 
 use super::{Processes, told};
 use crate::doctor::Told;
-use crate::doctor::adapter::{NetworkManager, Seen};
+use crate::doctor::adapter::{Configured, NetworkManager, Seen};
 
 const IPV6_SETTINGS: &str = "proc/sys/net/ipv6/conf";
 const MANAGER_SETTINGS: [&str; 3] =
@@ -23,10 +23,18 @@ pub(super) fn read(sysroot: &Sysroot, processes: &Processes) -> Seen {
     });
     Seen {
         adapters: told(adapter::read(sysroot)),
+        configured: configured(sysroot),
         ipv6_off: ipv6_off(sysroot),
         network_manager,
         ifupdown: told(texts(sysroot, IFUPDOWN, &["etc/network/interfaces.d"])),
     }
+}
+
+/// A configuration that cannot be read is the agent's topic.
+fn configured(sysroot: &Sysroot) -> Option<Configured> {
+    let name = lpard::configured_adapter(sysroot).ok()??;
+    let is_there = sysroot.exists(format!("sys/class/net/{name}"));
+    Some(Configured { name, is_there })
 }
 
 /// A kernel without IPv6 has no such settings.

@@ -5,7 +5,6 @@ use std::net::{IpAddr, SocketAddr, SocketAddrV6, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
-use platform::adapter::{Adapter, management_candidates};
 use serde_json::json;
 use sysroot::Sysroot;
 
@@ -23,7 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// The state of a TCP socket that waits for connections (Linux, net/tcp_states.h, TCP_LISTEN).
 const LISTEN: &str = "0A";
 
-pub(super) fn read(sysroot: &Sysroot, adapters: &[Adapter], status: Option<&Status>, has_rsct: bool) -> Seen {
+/// `interface` is that of the management network, if there is one.
+pub(super) fn read(sysroot: &Sysroot, interface: Option<&str>, status: Option<&Status>, has_rsct: bool) -> Seen {
     let trust =
         Agent::connect(sysroot).and_then(|mut agent| agent.ask::<Trust>(Method::TrustList, json!({}), PROMPT)).ok();
     let has_session = status.is_some_and(|status| status.session.is_some());
@@ -36,7 +36,7 @@ pub(super) fn read(sysroot: &Sysroot, adapters: &[Adapter], status: Option<&Stat
             None => trusted_files(sysroot),
         },
         reached: addresses
-            .map(|(ip, port)| (format!("{ip} port {port}"), reach(sysroot, adapters, ip, port)))
+            .map(|(ip, port)| (format!("{ip} port {port}"), reach(sysroot, interface, ip, port)))
             .collect(),
         port: port_use(sysroot),
         has_rsct,
@@ -52,11 +52,11 @@ fn trusted_files(sysroot: &Sysroot) -> Told<usize> {
 }
 
 /// Connects and hangs up: a console sees a partition that changed its mind.
-fn reach(sysroot: &Sysroot, adapters: &[Adapter], ip: IpAddr, port: u16) -> Reach {
+fn reach(sysroot: &Sysroot, interface: Option<&str>, ip: IpAddr, port: u16) -> Reach {
     if !sysroot.is_live() {
         return Reach::Untried("a recorded machine calls nobody".into());
     }
-    let Some(address) = resolve(sysroot, adapters, ip, port) else {
+    let Some(address) = resolve(sysroot, interface, ip, port) else {
         return Reach::Untried("there is no management adapter to call it through".into());
     };
     match TcpStream::connect_timeout(&address, PATIENCE) {
@@ -70,12 +70,10 @@ fn reach(sysroot: &Sysroot, adapters: &[Adapter], ip: IpAddr, port: u16) -> Reac
 }
 
 /// A link-local address belongs to the management adapter.
-fn resolve(sysroot: &Sysroot, adapters: &[Adapter], ip: IpAddr, port: u16) -> Option<SocketAddr> {
+fn resolve(sysroot: &Sysroot, interface: Option<&str>, ip: IpAddr, port: u16) -> Option<SocketAddr> {
     match ip {
         IpAddr::V6(ip) if ip.is_unicast_link_local() => {
-            let best = management_candidates(adapters).into_iter().next()?;
-            let interface = best.adapter.interface.as_ref()?;
-            let index = sysroot.read_text(format!("sys/class/net/{}/ifindex", interface.name)).ok()?;
+            let index = sysroot.read_text(format!("sys/class/net/{}/ifindex", interface?)).ok()?;
             Some(SocketAddrV6::new(ip, port, 0, index.trim().parse().ok()?).into())
         }
         ip => Some(SocketAddr::new(ip, port)),
@@ -120,23 +118,17 @@ mod tests {
     #[test]
     fn a_link_local_address_is_called_through_the_management_adapter() {
         let dir = tempfile::tempdir().unwrap();
-        for (path, text) in [
-            ("sys/bus/vio/devices/30000004/of_node/device_type", "network\0"),
-            ("sys/bus/vio/devices/30000004/net/env4/ifindex", "7\n"),
-            ("sys/class/net/env4/ifindex", "7\n"),
-        ] {
-            let file = dir.path().join(path);
-            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-            std::fs::write(file, text).unwrap();
-        }
+        let file = dir.path().join("sys/class/net/env4/ifindex");
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, "7\n").unwrap();
         let sysroot = Sysroot::at(dir.path()).unwrap();
-        let adapters = platform::adapter::read(&sysroot).unwrap();
+        let env4 = Some("env4");
         let link_local = "fe80::1".parse().unwrap();
-        let found = resolve(&sysroot, &adapters, link_local, 657);
+        let found = resolve(&sysroot, env4, link_local, 657);
         assert_eq!(found, Some(SocketAddrV6::new("fe80::1".parse().unwrap(), 657, 0, 7).into()));
-        assert_eq!(resolve(&sysroot, &[], link_local, 657), None);
-        assert_eq!(resolve(&sysroot, &[], "10.0.0.1".parse().unwrap(), 657), "10.0.0.1:657".parse().ok());
+        assert_eq!(resolve(&sysroot, None, link_local, 657), None);
+        assert_eq!(resolve(&sysroot, None, "10.0.0.1".parse().unwrap(), 657), "10.0.0.1:657".parse().ok());
         let untried = Reach::Untried("a recorded machine calls nobody".into());
-        assert_eq!(reach(&sysroot, &adapters, link_local, 657), untried);
+        assert_eq!(reach(&sysroot, env4, link_local, 657), untried);
     }
 }
