@@ -13,7 +13,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use sysroot::Sysroot;
 
 pub(crate) use fault::Fault;
@@ -163,6 +163,20 @@ impl Agent {
             Some(error) => Err(Error::Refused { method, fault: Fault::new(&error, reply.parameters) }),
             None => Ok(reply),
         }
+    }
+}
+
+/// The answer of the agent, or where nobody listens that of its files: what is only read is there without it too, and on a
+/// recorded machine.
+pub(crate) fn ask_or_read<T: DeserializeOwned>(
+    sysroot: &Sysroot,
+    method: Method,
+    files: fn(&Sysroot) -> Result<Value, lpard::Error>,
+) -> crate::error::Result<T> {
+    match Agent::connect(sysroot) {
+        Ok(mut agent) => Ok(agent.ask(method, Map::new(), PROMPT)?),
+        Err(Error::NotRunning) => Ok(serde_json::from_value(files(sysroot)?)?),
+        Err(error) => Err(error.into()),
     }
 }
 

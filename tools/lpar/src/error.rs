@@ -18,8 +18,8 @@ pub(crate) enum Error {
     /// A value on the command line is not what it should be.
     #[error(transparent)]
     Value(#[from] BadValue),
-    /// The engine that changes the partition could not be used.
-    #[error("change the partition without lpard")]
+    /// What is done with the agent's own parts where it does not run.
+    #[error("go on without lpard")]
     Engine(#[from] lpard::Error),
     /// A file of the machine.
     #[error(transparent)]

@@ -5,6 +5,7 @@ mod program;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixListener;
 use std::thread::{self, JoinHandle};
 
@@ -223,11 +224,34 @@ fn what_can_go_wrong_with_an_agent_is_said() {
 
 #[test]
 fn without_an_agent_the_exit_status_is_three() {
-    for line in ["trust list", "hooks", "migrate-check", "events"] {
+    for line in ["trust remove hmc1", "migrate-check", "events"] {
         let said = Machine::bare().lpar(line);
         assert_eq!((said.status, said.out.as_str()), (3, ""), "{line}");
         assert!(!differs("agent/none.txt", &said.whole()), "{line}");
     }
+}
+
+/// What is only read is in files, and a recorded machine has these too.
+#[test]
+fn hooks_and_trusted_consoles_are_read_where_no_agent_listens() {
+    let machine = Machine::bare()
+        .with("etc/lparkit/hooks.d/check/10-database", "#!/bin/sh\n")
+        .with("etc/drmgr.d/pmig/20-licence", "#!/bin/sh\n")
+        .with("etc/lparkit/lpard.toml", "[hooks]\ndrmgr = false\n");
+    for hook in ["etc/lparkit/hooks.d/check/10-database", "etc/drmgr.d/pmig/20-licence"] {
+        fs::set_permissions(machine.root().join(hook), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let said = machine.lpar("hooks");
+    assert_eq!((said.status, said.err.as_str()), (0, ""));
+    assert!(said.out.contains("/10-database") && !said.out.contains("20-licence"), "{}", said.out);
+    let said = machine.lpar("trust list");
+    assert_eq!(said.status, 0);
+    assert!(said.out.contains("none: lpard makes one") && said.out.contains("no console is trusted"), "{}", said.out);
+    let console = format!("name = 'hmc1'\nkey = '{KEY}'\nport = 657\nbecause = 'a test says so'\n");
+    let machine = machine.with("var/lib/lparkit/trust/hmc.toml", &console);
+    let list: Value = serde_json::from_str(&machine.lpar("trust list --json").out).unwrap();
+    assert_eq!((&list["own_key"], &list["consoles"][0]["name"]), (&Value::Null, &json!("hmc1")));
+    assert!(!machine.root().join("var/lib/lparkit/key").exists(), "reading makes no key");
 }
 
 /// A socket that nobody listens on is what an agent that was killed leaves.
@@ -235,7 +259,7 @@ fn without_an_agent_the_exit_status_is_three() {
 fn a_left_over_socket_is_no_agent() {
     let machine = Machine::bare();
     drop(listen(&machine));
-    assert_eq!(machine.lpar("hooks").status, 3);
+    assert_eq!(machine.lpar("migrate-check").status, 3);
 }
 
 /// What is asked is in the agent's own description of its interface.

@@ -1,8 +1,9 @@
-//! What `lpar` does where the agent does not run: it resizes with the agent's lock, journal and hooks, and looks whether the
-//! configuration is right and what it says.
+//! What `lpar` does where the agent does not run: it resizes with the agent's lock, journal and hooks, lists hooks and trusted
+//! consoles, and looks whether the configuration is right and what it says.
 
 use std::path::PathBuf;
 
+use serde_json::Value;
 use sysroot::Sysroot;
 use wire::message::dlpar::{Resize, ResizeOutcome};
 
@@ -10,7 +11,7 @@ use crate::config::Config;
 use crate::hooks::Runner;
 use crate::log::Log;
 use crate::resize::resize;
-use crate::{Cause, Error};
+use crate::{Cause, Error, listing, trust};
 
 /// Reads the configuration. Gives the files that it is made of; the error says what is wrong in which.
 pub fn check_configuration(sysroot: &Sysroot) -> Result<Vec<PathBuf>, Error> {
@@ -22,6 +23,18 @@ pub fn check_configuration(sysroot: &Sysroot) -> Result<Vec<PathBuf>, Error> {
 pub fn configured_adapter(sysroot: &Sysroot) -> Result<Option<String>, Error> {
     let (config, _) = Config::read(sysroot).map_err(Cause::Config)?;
     Ok(config.console.adapter)
+}
+
+/// The hooks, as the agent's method `Hooks` gives them.
+pub fn hooks_here(sysroot: &Sysroot) -> Result<Value, Error> {
+    let (config, _) = Config::read(sysroot).map_err(Cause::Config)?;
+    Ok(listing::hooks(sysroot, config.hooks.drmgr, &Log::open(sysroot)))
+}
+
+/// The trusted consoles, as the agent's method `TrustList` gives them; a key that was not made yet is null and is not made.
+pub fn trust_here(sysroot: &Sysroot) -> Result<Value, Error> {
+    let own = trust::made_key(sysroot).map_err(Cause::Trust)?.map(|key| key.public());
+    Ok(listing::trust(sysroot, own, &Log::open(sysroot)).map_err(Cause::Trust)?)
 }
 
 /// Does what is asked, or says why not. `heard` hears of every step: how much is done, of how much, and what it was.

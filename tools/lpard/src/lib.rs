@@ -32,6 +32,7 @@ mod hooks;
 mod identity;
 mod inventory;
 mod kernel_log;
+mod listing;
 mod log;
 mod migration;
 mod mode;
@@ -50,7 +51,7 @@ use std::path::Path;
 use sysroot::Sysroot;
 
 use config::{Config, ConfigError};
-pub use here::{check_configuration, configured_adapter, resize_here};
+pub use here::{check_configuration, configured_adapter, hooks_here, resize_here, trust_here};
 
 /// Why the agent ends.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +62,8 @@ pub struct Error(#[from] Cause);
 enum Cause {
     #[error(transparent)]
     Config(#[from] ConfigError),
+    #[error(transparent)]
+    Trust(#[from] trust::TrustError),
     #[error("open the machine")]
     Root(#[source] sysroot::Error),
     #[error(transparent)]

@@ -146,10 +146,16 @@ pub(crate) fn keys(trusted: &[Trusted]) -> BTreeSet<PublicKey> {
     trusted.iter().map(|console| console.key).collect()
 }
 
+/// The agent's own key, if it was made.
+pub(crate) fn made_key(sysroot: &Sysroot) -> Result<Option<PrivateKey>, TrustError> {
+    let bytes = sysroot.read_bytes_if_present(OWN_KEY)?;
+    Ok(bytes.map(PrivateKey::from_pkcs8).transpose()?)
+}
+
 /// The agent's own key; made when there is none.
 pub(crate) fn own_key(sysroot: &Sysroot, random: &dyn Fn(&mut [u8]) -> Option<()>) -> Result<PrivateKey, TrustError> {
-    if let Some(bytes) = sysroot.read_bytes_if_present(OWN_KEY)? {
-        return Ok(PrivateKey::from_pkcs8(bytes)?);
+    if let Some(key) = made_key(sysroot)? {
+        return Ok(key);
     }
     let mut seed = [0; SEED_BYTES];
     random(&mut seed).ok_or(TrustError::Randomness)?;

@@ -66,8 +66,9 @@ pub(crate) struct Confinement {
 /// The consoles that are believed, and the partition's own key, which consoles have to know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Trust {
-    pub(crate) own_key: String,
-    pub(crate) own_fingerprint: String,
+    /// None before the agent ran for the first time: it makes the key.
+    pub(crate) own_key: Option<String>,
+    pub(crate) own_fingerprint: Option<String>,
     pub(crate) consoles: Vec<Console>,
 }
 

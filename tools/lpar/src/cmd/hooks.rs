@@ -1,10 +1,9 @@
 //! `lpar hooks`: the administrator's programs, and when they run.
 
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use super::Desk;
-use crate::agent::{Agent, Method, PROMPT};
+use crate::agent::{Method, ask_or_read};
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::report::Report;
@@ -28,7 +27,7 @@ struct Hooks {
 }
 
 pub(super) fn run(desk: &Desk) -> Result<Exit> {
-    let hooks: Hooks = Agent::connect(&desk.sysroot)?.ask(Method::Hooks, json!({}), PROMPT)?;
+    let hooks: Hooks = ask_or_read(&desk.sysroot, Method::Hooks, lpard::hooks_here)?;
     desk.output.show(&hooks)?;
     Ok(Exit::Done)
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::Desk;
 use crate::agent::answer::{Console, Trust};
-use crate::agent::{Agent, Method, PROMPT};
+use crate::agent::{Agent, Method, PROMPT, ask_or_read};
 use crate::cli::TrustCommand;
 use crate::error::Result;
 use crate::exit::Exit;
@@ -26,12 +26,15 @@ struct Removed {
 }
 
 pub(super) fn run(desk: &Desk, command: &TrustCommand) -> Result<Exit> {
-    let mut agent = Agent::connect(&desk.sysroot)?;
+    let connect = || Agent::connect(&desk.sysroot);
     match command {
-        TrustCommand::List => desk.output.show(&agent.ask::<Trust>(Method::TrustList, json!({}), PROMPT)?)?,
-        TrustCommand::Add(args) => desk.output.show(&agent.ask::<Added>(Method::TrustAdd, args, PROMPT)?)?,
+        TrustCommand::List => {
+            let trust: Trust = ask_or_read(&desk.sysroot, Method::TrustList, lpard::trust_here)?;
+            desk.output.show(&trust)?;
+        }
+        TrustCommand::Add(args) => desk.output.show(&connect()?.ask::<Added>(Method::TrustAdd, args, PROMPT)?)?,
         TrustCommand::Remove { console } => {
-            let removed: Removed = agent.ask(Method::TrustRemove, json!({ "console": console }), PROMPT)?;
+            let removed: Removed = connect()?.ask(Method::TrustRemove, json!({ "console": console }), PROMPT)?;
             desk.output.show(&removed)?;
         }
     }
@@ -40,7 +43,10 @@ pub(super) fn run(desk: &Desk, command: &TrustCommand) -> Result<Exit> {
 
 impl Report for Trust {
     fn write(&self, sheet: &mut Sheet) {
-        sheet.fields(vec![("This partition's key", Cell::new(&self.own_key)), ("", Cell::new(&self.own_fingerprint))]);
+        let none = || Cell::styled("none: lpard makes one when it runs for the first time", Style::Doubtful);
+        let mut fields = vec![("This partition's key", self.own_key.as_ref().map_or_else(none, Cell::new))];
+        fields.extend(self.own_fingerprint.as_ref().map(|fingerprint| ("", Cell::new(fingerprint))));
+        sheet.fields(fields);
         if self.consoles.is_empty() {
             sheet.line(&Cell::styled("no console is trusted (lpar trust add KEY)", Style::Doubtful));
         }

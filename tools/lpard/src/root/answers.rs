@@ -5,9 +5,7 @@ use wire::message::Answer;
 use wire::message::dlpar::ResizeOutcome;
 
 use crate::control::Failure;
-use crate::hooks::{Found, Point};
 use crate::resize::Step;
-use crate::trust::Trusted;
 
 /// The answer of the agent to somebody on this machine.
 pub(super) fn answer(answer: Answer) -> Result<Value, Failure> {
@@ -35,19 +33,4 @@ fn outcome_of(outcome: &ResizeOutcome) -> Value {
 /// A step of a change of resources.
 pub(super) fn progress(Step { done, of, text }: &Step) -> Value {
     json!({ "progress": { "done": done, "of": of, "text": text } })
-}
-
-/// A trusted console.
-pub(super) fn console(console: &Trusted) -> Value {
-    let Trusted { name, key, addresses, port, because } = console;
-    let fingerprint = key.fingerprint();
-    json!({
-        "name": name, "key": key, "fingerprint": fingerprint,
-        "addresses": addresses, "port": port, "because": because,
-    })
-}
-
-/// A hook of a point.
-pub(super) fn hook(point: Point, found: &Found) -> Value {
-    json!({ "point": point.name(), "name": found.name, "path": format!("/{}", found.path.display()) })
 }

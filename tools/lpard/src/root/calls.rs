@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 use wire::message::Request;
 use wire::message::migration::Check;
 
-use super::{Root, answers};
+use super::Root;
 use crate::agent::{Input, Origin};
 use crate::control::{Call, Called, ConnectionId, Failure};
 use crate::firmware::Reported;
-use crate::hooks::{Point, find};
+use crate::listing;
 use crate::log::Chain;
 use crate::random;
 use crate::trust::{self, TrustError};
@@ -50,7 +50,7 @@ impl Root {
                     self.log.notice(format_args!("{} is not trusted any more: an administrator said so", console.name));
                 }
                 self.consoles_changed();
-                removed.map(|console| json!({ "removed": answers::console(&console) })).map_err(|error| refused(&error))
+                removed.map(|console| json!({ "removed": listing::console(&console) })).map_err(|error| refused(&error))
             }
         };
         self.control.answer(id, &result, false);
@@ -84,17 +84,12 @@ impl Root {
     }
 
     fn hooks(&self) -> Value {
-        let at = |point: Point| {
-            let found = find(&self.sysroot, point, self.config.hooks.drmgr, &self.log);
-            found.iter().map(|found| answers::hook(point, found)).collect::<Vec<_>>()
-        };
-        json!({ "hooks": Point::ALL.into_iter().flat_map(at).collect::<Vec<_>>() })
+        listing::hooks(&self.sysroot, self.config.hooks.drmgr, &self.log)
     }
 
     fn trust_list(&self) -> Result<Value, TrustError> {
         let own = trust::own_key(&self.sysroot, &random::fill)?.public();
-        let consoles: Vec<Value> = trust::list(&self.sysroot, &self.log)?.iter().map(answers::console).collect();
-        Ok(json!({ "own_key": own, "own_fingerprint": own.fingerprint(), "consoles": consoles }))
+        listing::trust(&self.sysroot, Some(own), &self.log)
     }
 
     fn tell_events(&mut self, id: ConnectionId, more: bool) {
