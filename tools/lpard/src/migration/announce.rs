@@ -32,10 +32,12 @@ pub(crate) struct Advertisement {
     pub(crate) packet: Vec<u8>,
 }
 
-/// What is to be sent: one for each link-local address of the adapter that most probably leads to the console.
-pub(crate) fn advertisements(adapters: &[Adapter]) -> Vec<Advertisement> {
-    let candidates = management_candidates(adapters);
-    let Some(adapter) = candidates.first().map(|candidate| candidate.adapter) else { return Vec::new() };
+/// What is to be sent: one for each link-local address of the adapter that is named (`console.adapter`), else of the one that most
+/// probably leads to the console.
+pub(crate) fn advertisements(adapters: &[Adapter], named: Option<&str>) -> Vec<Advertisement> {
+    let has_name = |adapter: &&Adapter| adapter.interface.as_ref().is_some_and(|it| named == Some(it.name.as_str()));
+    let likely = || management_candidates(adapters).first().map(|candidate| candidate.adapter);
+    let Some(adapter) = adapters.iter().find(has_name).or_else(likely) else { return Vec::new() };
     let (Some(interface), Some(mac)) = (&adapter.interface, adapter.mac) else { return Vec::new() };
     let addresses = interface.ipv6.iter().filter(|ipv6| ipv6.link_local);
     addresses
@@ -64,7 +66,35 @@ pub(crate) fn send(advertisement: &Advertisement) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use platform::adapter::{AddressState, Interface, Ipv6, Mac};
+
     use super::*;
+
+    fn adapter(slot: u16, name: &str) -> Adapter {
+        let address = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, slot);
+        let ipv6 = vec![Ipv6 { address, prefix_bits: 64, link_local: true, state: AddressState::Valid }];
+        let (state, carrier, mtu_bytes) = (Some("up".into()), Some(true), Some(1500));
+        let interface = Interface { name: name.into(), state, carrier, mtu_bytes, ipv6, has_ipv4_route: false };
+        Adapter {
+            unit_address: 0x3000_0000 | u32::from(slot),
+            slot,
+            location_code: None,
+            drc_index: None,
+            mac: Mac::from_property(&[2, 0, 0, 0, 0, 1]),
+            interface: Some(interface),
+        }
+    }
+
+    #[test]
+    fn the_adapter_that_is_named_is_the_one_whose_addresses_are_told() {
+        let adapters = [adapter(2, "env2"), adapter(4, "env4")];
+        let told = |named| -> Vec<String> {
+            advertisements(&adapters, named).into_iter().map(|advertisement| advertisement.interface).collect()
+        };
+        assert_eq!(told(None), ["env2"], "the most likely one");
+        assert_eq!(told(Some("env4")), ["env4"]);
+        assert_eq!(told(Some("bond0")), ["env2"], "one that is no adapter of the hypervisor has none of its addresses");
+    }
 
     #[test]
     fn an_advertisement_has_the_address_and_the_hardware_address() {

@@ -14,6 +14,7 @@ use super::mend::Mending;
 use super::readiness::{Facts, MIGRATION};
 use super::{Journey, Stage, Step};
 use crate::dlpar::lock;
+use crate::here::configured_adapter;
 use crate::hooks::{Fact, Occasion, Point, Ran, Runner};
 use crate::identity::current_machine;
 use crate::kernel_log;
@@ -270,7 +271,9 @@ impl Performer<'_> {
             self.log().warning(format_args!("tell the neighbours: {}", Chain(&error)));
             Vec::new()
         });
-        announce::advertisements(&adapters)
+        // A configuration that cannot be read names none; the log has it since it was.
+        let named = configured_adapter(self.sysroot()).ok().flatten();
+        announce::advertisements(&adapters, named.as_deref())
     }
 
     /// Neighbours that were not told learn it from the first packet; so a failure is only noted.
