@@ -1,4 +1,4 @@
-//! The kernel's log, line by line: as it grows, and as it is.
+//! The kernel's log, line by line: as it grows, as it is, and since a suspension of ours began, which a mark in it shows.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom};

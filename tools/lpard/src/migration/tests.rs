@@ -334,3 +334,16 @@ proptest! {
         }
     }
 }
+
+/// A disk that is full keeps nobody from bringing things back, and lets nothing begin that the next agent had to take back.
+#[test]
+fn what_brings_things_back_needs_no_record() {
+    for stage in [Stage::Resuming, Stage::Undoing { prepared: false }, Stage::Undoing { prepared: true }] {
+        assert!(!stage.steps().iter().any(|step| step.needs_record()), "{stage:?}");
+    }
+    for stage in [Stage::Checking, Stage::Preparing] {
+        assert!(stage.steps().iter().all(|step| step.needs_record()), "{stage:?}");
+    }
+    let suspending: Vec<bool> = Stage::Suspending.steps().iter().map(|step| step.needs_record()).collect();
+    assert_eq!(suspending, [true, true, false], "the hooks before it, it, the hooks after it");
+}

@@ -26,8 +26,8 @@ pub(super) fn last(sysroot: &Sysroot) -> Option<ConsoleAddress> {
     sysroot.read_text_if_present(LAST).ok()??.parse().ok()
 }
 
-/// The same with one address first. One that nobody told, because it was discovered, is called after the others, if there is
-/// somebody to believe.
+/// The same with the one that answered last (`first`) before the others. One that nobody told, because it was discovered, is
+/// called after them, if there is somebody to believe.
 pub(super) fn with_first(mut consoles: Consoles, first: Option<&ConsoleAddress>) -> Consoles {
     let is_known = first.is_some_and(|first| consoles.addresses.contains(first));
     let discovered = first.filter(|_| !is_known && consoles.discover_on.is_some());
