@@ -101,12 +101,14 @@ impl Console {
         let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(failed(std::io::Error::other("it has no standard input and output")));
         };
+        // Who comes or goes meanwhile is told after it knows of all others: neither is missed, and nobody stays who has gone.
+        let attached = lock(&self.attached);
         *lock(&self.running) = Some(Running { child, stdin });
         self.starts.fetch_add(1, Ordering::Relaxed);
         let console = Arc::clone(self);
         std::thread::spawn(move || console.listen(stdout));
-        let known: Vec<_> = lock(&self.attached).iter().flat_map(|(lpar, a)| a.introduction(lpar)).collect();
-        known.iter().try_for_each(|message| self.tell(message))
+        let mut known = attached.iter().flat_map(|(lpar, attachment)| attachment.introduction(lpar));
+        known.try_for_each(|message| self.tell(&message))
     }
 
     /// Passes on what the process says, and starts another when it ends.
@@ -169,13 +171,15 @@ impl Console {
     /// A partition has come to the system.
     pub fn attach(&self, lpar: &str, socket: &Path) -> Result<(), Error> {
         let attachment = Attachment { socket: socket.to_owned(), is_open: false, pin: None };
-        lock(&self.attached).insert(lpar.to_owned(), attachment);
+        let mut attached = lock(&self.attached);
+        attached.insert(lpar.to_owned(), attachment);
         self.tell(&ToConsole::Attach { lpar: lpar.to_owned(), socket: socket.to_owned() })
     }
 
     /// The agent of a partition that is attached proves itself with this key. A process that does not run learns it when it starts.
     pub fn pin(&self, lpar: &str, id: u8, key: PublicKey) -> Result<(), Error> {
-        match lock(&self.attached).get_mut(lpar) {
+        let mut attached = lock(&self.attached);
+        match attached.get_mut(lpar) {
             Some(attachment) => attachment.pin = Some((id, key)),
             None => return Err(Error::Refused(format!("{lpar} is not attached to {}", self.post.system))),
         }
@@ -207,9 +211,11 @@ impl Console {
 
     /// A partition has left. That the process cannot be told is no matter: a new one will not know of it.
     pub fn detach(&self, lpar: &str) {
-        lock(&self.attached).remove(lpar);
-        self.agents.forget(&self.post.system, lpar);
+        let mut attached = lock(&self.attached);
+        attached.remove(lpar);
         let _ = self.tell(&ToConsole::Detach { lpar: lpar.to_owned() });
+        drop(attached);
+        self.agents.forget(&self.post.system, lpar);
     }
 
     /// Sends a request to a partition.

@@ -36,7 +36,7 @@ fn end_of(signal: Signal) -> Option<End> {
 /// The agent. Only some images have it, and it starts when the lab has enrolled the partition: its key is written last.
 const AGENT: &str = "/usr/sbin/lpard";
 /// Starts it with the priority that it has by its systemd unit. Debian's busybox has no nice(1).
-const AGENT_START: (&str, &[&str]) = ("/bin/sh", &["-c", "renice -n -10 -p $$; exec /usr/sbin/lpard"]);
+const AGENT_START: (&str, &[&str]) = ("/bin/sh", &["-c", "renice -n -10 -p $$; exec \"$0\"", AGENT]);
 const AGENT_KEY: &str = "/var/lib/lparkit/key";
 const AGENT_LOG: &str = "/var/log/lpard.log";
 
