@@ -30,6 +30,10 @@ use crate::parts::message::Ticket;
 /// A migration that was checked or prepared and does not come: what hooks hold for it is given back.
 const PATIENCE_AT_REST: Duration = Duration::from_secs(15 * 60);
 
+/// A shutdown that was accepted and is still not under way so long after its time was cancelled (systemd gives each service that
+/// is stopped 90 s).
+const PATIENCE_LEAVING: Duration = Duration::from_secs(5 * 60);
+
 /// All hooks of a point together, where nobody said how long.
 const HOOKS_PATIENCE: Duration = Duration::from_secs(10 * 60);
 
@@ -91,6 +95,8 @@ pub(crate) enum Output {
     ConsolesChanged,
     /// What was prepared has been taken back, and nobody had asked for that.
     GivenUp,
+    /// The partition was to end, and is still there.
+    Stayed,
     /// Note a migration.
     Migrated(MigrationRecord),
     /// Note that a migration did not come about.
@@ -135,6 +141,8 @@ pub(crate) struct Agent {
     moved_meanwhile: Option<(Option<Machine>, Option<Machine>)>,
     /// How long it waits, checked or prepared, for what comes next.
     waits_until: Option<Duration>,
+    /// The partition is to end, and by then it should have.
+    leaves_until: Option<Duration>,
 }
 
 /// What is under way.
@@ -142,7 +150,8 @@ pub(crate) struct Agent {
 enum Busy {
     Stage,
     Resize(Origin),
-    Shutdown(Origin),
+    /// A shutdown after so long.
+    Shutdown(Origin, Duration),
 }
 
 /// One who waits for a migration's stage, with what was found so far.
@@ -156,19 +165,20 @@ struct Asked {
 
 impl Agent {
     /// One who has just started, on a partition where nothing is under way.
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(last_migration: Option<MigrationRecord>) -> Self {
         let (stage, journey) = (Stage::Idle, Journey::default());
-        let (busy, asked, last_migration, moved_meanwhile, waits_until) = (None, None, None, None, None);
-        Self { stage, journey, busy, asked, last_migration, moved_meanwhile, waits_until }
+        let (busy, asked, moved_meanwhile, waits_until, leaves_until) = (None, None, None, None, None);
+        Self { stage, journey, busy, asked, last_migration, moved_meanwhile, waits_until, leaves_until }
     }
 
     /// What the partition is doing.
     pub(crate) fn phase(&self) -> Phase {
         match self.busy {
             Some(Busy::Resize(_)) => Phase::Changing,
-            Some(Busy::Shutdown(_)) => Phase::Leaving,
+            Some(Busy::Shutdown(..)) => Phase::Leaving,
             // What is left of the suspension is written down and cleared away while the console, which heard of its end, goes on.
             Some(Busy::Stage) if self.stage == Stage::Suspending && self.has_moved() => Phase::Resuming,
+            None if self.leaves_until.is_some() => Phase::Leaving,
             Some(Busy::Stage) | None => self.stage.phase(),
         }
     }
@@ -197,7 +207,7 @@ impl Agent {
 
     /// When to call again at the latest.
     pub(crate) fn deadline(&self) -> Option<Duration> {
-        self.waits_until
+        self.waits_until.into_iter().chain(self.leaves_until).min()
     }
 
     /// Takes what happened; gives what to do.
@@ -208,7 +218,7 @@ impl Agent {
             Input::Stop(origin) => self.stop(origin, &mut out),
             Input::Performed(performed) => self.performed(performed, &mut out),
             Input::Moved(record) => self.moved(record, &mut out),
-            Input::Answered(answer) => self.answered(answer, &mut out),
+            Input::Answered(answer) => self.answered(now, answer, &mut out),
             Input::MovedByOthers { from, to } => self.moved_by_others(from, to, &mut out),
             Input::NetworkLost => self.network_lost(&mut out),
             Input::Tick => {}
@@ -242,7 +252,10 @@ impl Agent {
             }
             Request::MigrationUndo {} => self.undo(origin, out),
             Request::Identity(identity) => out.push(Output::TakeIdentity(origin, identity)),
-            Request::Shutdown(shutdown) => self.begin(Busy::Shutdown(origin), Job::Shutdown(shutdown), out),
+            Request::Shutdown(shutdown) => {
+                let delay = Duration::from_millis(shutdown.delay_ms);
+                self.begin(Busy::Shutdown(origin, delay), Job::Shutdown(shutdown), out);
+            }
         }
     }
 
@@ -402,10 +415,15 @@ impl Agent {
         self.go(Event::Passed, Terms { patience: HOOKS_PATIENCE, reason: None }, Note::Opens, out);
     }
 
-    fn answered(&mut self, answer: Answer, out: &mut Vec<Output>) {
-        let busy = self.busy.take();
-        if let Some(Busy::Resize(origin) | Busy::Shutdown(origin)) = busy {
-            out.push(Output::Answer(origin, answer));
+    fn answered(&mut self, now: Duration, answer: Answer, out: &mut Vec<Output>) {
+        match self.busy.take() {
+            Some(Busy::Shutdown(origin, delay)) => {
+                let is_coming = matches!(answer, Answer::Done {});
+                self.leaves_until = is_coming.then(|| now.saturating_add(delay).saturating_add(PATIENCE_LEAVING));
+                out.push(Output::Answer(origin, answer));
+            }
+            Some(Busy::Resize(origin)) => out.push(Output::Answer(origin, answer)),
+            Some(Busy::Stage) | None => {}
         }
     }
 
@@ -430,8 +448,12 @@ impl Agent {
         }
     }
 
-    /// What was checked or prepared and does not come is given up.
+    /// What was checked or prepared and does not come is given up, and so is an end that does not come.
     fn keep_time(&mut self, now: Duration, out: &mut Vec<Output>) {
+        if self.leaves_until.is_some_and(|until| now >= until) {
+            self.leaves_until = None;
+            out.push(Output::Stayed);
+        }
         if !matches!(self.stage, Stage::Checked | Stage::Prepared) || self.busy.is_some() {
             return;
         }

@@ -33,6 +33,7 @@
 pub(crate) mod announce;
 pub(crate) mod evidence;
 pub(crate) mod journal;
+pub(crate) mod last;
 pub(crate) mod mend;
 pub(crate) mod perform;
 pub(crate) mod readiness;

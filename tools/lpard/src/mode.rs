@@ -3,6 +3,8 @@
 //! IBM's RSCT on the same machine owns port 657 and obeys the console; two who resize the same partition would be one too
 //! many. So where RSCT is, the agent only watches migrations and follows up.
 
+pub(crate) mod watch;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};

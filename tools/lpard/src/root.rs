@@ -19,6 +19,7 @@ mod calls;
 mod consoles;
 mod network_part;
 mod outputs;
+mod unseen;
 
 use std::collections::BTreeSet;
 use std::os::fd::AsFd as _;
@@ -45,16 +46,18 @@ use crate::firmware::Firmware;
 use crate::identity::current_machine;
 use crate::kernel_log::{self, KernelLog};
 use crate::log::{Chain, Log};
-use crate::migration::{evidence, journal, mend};
+use crate::migration::{evidence, journal, last, mend};
 use crate::mode::{self, Mode, Reason, Surroundings};
 use crate::network::timeout;
 use crate::parts::message::{FromNetwork, FromRoot};
+use crate::parts::permission::FirstUse;
 use crate::service_manager::ServiceManager;
 use crate::trust::{self, TrustError, Trusted};
 use crate::worker::{Changes, Report, Worker};
 use crate::{random, resize};
 
 use network_part::{Heard, NetworkPart};
+use unseen::Unseen;
 
 /// To say goodbye takes a moment, when somebody listens.
 const LEAVE_PATIENCE: Duration = Duration::from_secs(2);
@@ -101,6 +104,8 @@ struct Root {
     network: NetworkPart,
     /// Native or observer, and why; none before it was chosen.
     mode: Option<(Mode, Reason)>,
+    /// Says when RSCT may have come or gone.
+    rsct: Option<mode::watch::Watch>,
     trusted: Vec<Trusted>,
     /// The system that the partition was on when it was last looked at.
     machine: Option<Machine>,
@@ -151,10 +156,11 @@ impl Root {
             machine: current_machine(&sysroot),
             place: root.to_owned(),
             manager: ServiceManager::from_environment(),
-            agent: Agent::new(),
+            agent: Agent::new(last::read(&sysroot)),
             followers: BTreeSet::new(),
-            network: NetworkPart::default(),
+            network: NetworkPart::with_unseen(Unseen::load(&sysroot)),
             mode: None,
+            rsct: mode::watch::Watch::open(root),
             began: Instant::now(),
             sysroot,
             config,
@@ -178,6 +184,9 @@ impl Root {
         let mending = mend::mend(&left, world);
         let what = if mending.moved { "is followed up" } else { "is taken back" };
         self.log.notice(format_args!("a migration or check {what}: {}", mending.reason));
+        if mending.moved {
+            self.network.forget_migration();
+        }
         let outputs = self.agent.mend(left, mending);
         self.perform(outputs);
     }
@@ -239,7 +248,7 @@ impl Root {
             if left.is_zero() || poll(&mut [PollFd::new(fd, PollFlags::POLLIN)], timeout(Some(left))).is_err() {
                 return;
             }
-            while self.network.hear(self.now(), self.agent.phase(), false, &self.log).is_some() {}
+            while self.network.hear(self.now(), self.agent.phase(), FirstUse::Over, &self.log).is_some() {}
         }
     }
 
@@ -247,6 +256,7 @@ impl Root {
         let outputs = self.agent.handle(now, Input::Tick);
         self.perform(outputs);
         self.start_network_part(now);
+        self.save_unseen();
     }
 
     fn wait(&self, signals: &SignalFd, alive_at: Option<Duration>) -> Result<Ready, RootError> {
@@ -257,6 +267,7 @@ impl Root {
             PollFd::new(fd, if sends { PollFlags::POLLIN | PollFlags::POLLOUT } else { PollFlags::POLLIN })
         }));
         sockets.extend(self.control.sockets());
+        sockets.extend(self.rsct.as_ref().map(|watch| readable(watch.as_fd())));
         // Those that are looked at only when they are ready come last: reading them costs something.
         let firmware = self.firmware.socket().map(readable);
         let kernel_log = self.kernel_log.as_ref().map(|log| readable(log.as_fd()));
@@ -289,6 +300,9 @@ impl Root {
         }
         self.look_at_network_part();
         self.look_at_control();
+        if self.rsct.as_ref().is_some_and(mode::watch::Watch::has_changed) {
+            self.choose_mode();
+        }
         if ready.firmware {
             self.look_at_firmware();
         }
@@ -338,8 +352,16 @@ impl Root {
         }
     }
 
+    fn first_use(&self) -> FirstUse {
+        match self.config.console.trust_on_first_use {
+            false => FirstUse::Forbidden,
+            true if self.trusted.is_empty() => FirstUse::Open,
+            true => FirstUse::Over,
+        }
+    }
+
     fn look_at_network_part(&mut self) {
-        let first_use = self.config.console.trust_on_first_use && self.trusted.is_empty();
+        let first_use = self.first_use();
         while let Some(heard) = self.network.hear(self.now(), self.agent.phase(), first_use, &self.log) {
             match heard {
                 Heard::Message(message) => self.heard(message),
@@ -390,6 +412,9 @@ impl Root {
                 }
                 self.consoles_changed();
             }
+            FromNetwork::Nobody => self.look_for_consoles(),
+            // The network part's own account has been brought up to date.
+            FromNetwork::Seen { .. } => {}
         }
     }
 

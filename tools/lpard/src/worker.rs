@@ -24,7 +24,7 @@ use crate::identity;
 use crate::inventory::{self, Known};
 use crate::log::{Chain, Log};
 use crate::migration::perform::{Heard, Performed, Performer, Terms};
-use crate::migration::{Journey, Stage};
+use crate::migration::{Journey, Stage, journal, last};
 use crate::resize::{Step, resize};
 
 /// The programs that end the system, the first that is there.
@@ -63,6 +63,7 @@ pub(crate) enum Report {
 enum Task {
     Job(Box<Job>, HookSettings),
     Hooks(Box<Occasion>, HookSettings),
+    Close(Option<MigrationRecord>),
     Read(Origin, Changes, Known),
     Plan(Origin, Box<Resize>, HookSettings),
 }
@@ -95,6 +96,12 @@ impl Worker {
     pub(crate) fn begin(&self, job: Job, settings: HookSettings) {
         self.stop.store(false, Ordering::Relaxed);
         let _ = self.give(Task::Job(Box::new(job), settings));
+    }
+
+    /// A migration is over, and what consoles must hear of it cannot get lost any more.
+    pub(crate) fn close(&self, migration: Option<MigrationRecord>) {
+        // If there is no room, the next agent finds it open and tells of it once more.
+        let _ = self.give(Task::Close(migration));
     }
 
     /// Gives it hooks to run, of which nothing is reported. Says whether it will: so many may wait and not more.
@@ -156,6 +163,7 @@ impl Bench {
                     // What fails is in the log.
                     let _ = self.runner(&settings).run(&occasion, &[], Duration::MAX, &|| false, &mut |_| ());
                 }
+                Task::Close(migration) => self.close(migration.as_ref()),
                 Task::Plan(origin, asked, settings) => {
                     // A dry run changes nothing, and runs no hook.
                     let planned = resize(&self.runner(&settings), &asked, &mut |_| ());
@@ -217,11 +225,21 @@ impl Bench {
                 return Performed { failure: Some(failure), ..Performed::default() };
             }
             let performed = performer.perform(stage, &journey, terms);
-            if matches!(stage, Stage::Resuming | Stage::Undoing { .. }) {
+            if matches!(stage, Stage::Undoing { .. }) {
                 performer.close();
             }
             performed
         })
+    }
+
+    fn close(&self, migration: Option<&MigrationRecord>) {
+        let kept = migration.map_or(Ok(()), |migration| last::keep(&self.sysroot, migration));
+        if let Err(error) = kept {
+            self.log.warning(format_args!("the next agent will not know of this migration: {}", Chain(&error)));
+        }
+        if let Err(error) = journal::append(&self.sysroot, journal::Line::Closed) {
+            self.log.error(Chain(&error));
+        }
     }
 
     fn shutdown(&self, Shutdown { action, message, delay_ms }: &Shutdown) -> Answer {

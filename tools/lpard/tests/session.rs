@@ -257,3 +257,67 @@ fn a_console_that_is_removed_loses_its_session() {
     console.disconnected();
     agent.stop();
 }
+
+#[test]
+fn what_no_console_has_heard_of_a_migration_is_told_by_the_next_agent() {
+    let (first, second) = (TestConsole::start(1), TestConsole::start(2));
+    let machine = machine_with(&first);
+    machine.hook("etc/lparkit/hooks.d/post/post-hook", 0, "");
+    let agent = machine.start();
+    first.welcomed();
+    assert_eq!(first.ask(Request::MigrationPrepare(destination(&second))), Answer::Done {});
+    second.go_deaf();
+    first.order(Request::MigrationSuspend(Suspend { migration: MigrationId(7), stream: StreamId(0x0123_4567) }));
+    until("the journal is closed", || machine.read("var/lib/lparkit/migration.journal").contains("\"closed\""));
+    agent.signal(Signal::SIGKILL);
+    agent.ended();
+    // Nobody is there who would answer first.
+    drop(first);
+    second.hear_again();
+
+    let agent = machine.start();
+    second.welcomed();
+    let Event::Resumed(record) = second.event() else { panic!() };
+    assert_eq!(record.migration, Some(MigrationId(7)));
+    let Event::Settled { hooks } = second.event() else { panic!() };
+    assert_eq!(hooks.iter().map(|hook| hook.name.as_str()).collect::<Vec<_>>(), ["post-hook"]);
+    assert_eq!(machine.asked(), ["post-hook"], "and it did not run again");
+    let Answer::Inventory(inventory) = second.ask(Request::Inventory {}) else { panic!() };
+    assert_eq!((inventory.phase, inventory.last_migration), (Phase::Ready, Some(record)));
+    // What was seen is not told a third time.
+    until("it is forgotten", || machine.read("run/lpard/unseen") == "[]");
+    agent.stop();
+}
+
+#[test]
+fn while_nobody_answers_it_looks_whom_else_to_call() {
+    let console = TestConsole::start(1);
+    let machine = Machine::new();
+    let somebody_else = std::net::TcpListener::bind("[::1]:0").unwrap();
+    let (path, text) = console.trust_file();
+    let (before, _) = text.split_once("port").unwrap();
+    let with_port = |port| format!("{before}port = {port}\naddresses = ['::1']\nbecause = 'a test'\n");
+    machine.file(&path, with_port(somebody_else.local_addr().unwrap().port()));
+    let agent = machine.start();
+    let call = somebody_else.accept().unwrap();
+    machine.file(&path, with_port(console.port));
+    drop(call);
+    console.welcomed();
+    agent.stop();
+}
+
+#[test]
+fn rsct_that_comes_takes_over_and_gives_back_when_it_goes() {
+    let console = TestConsole::start(1);
+    let machine = machine_with(&console);
+    std::fs::create_dir(machine.path("opt")).unwrap();
+    let agent = machine.start();
+    console.welcomed();
+    std::fs::create_dir(machine.path("opt/rsct")).unwrap();
+    console.disconnected();
+    let status = Client::connect(machine.root()).ask("Status", &json!({}));
+    assert_eq!((&status["mode"], &status["session"]), (&json!("observer"), &json!(null)));
+    std::fs::remove_dir(machine.path("opt/rsct")).unwrap();
+    console.welcomed();
+    agent.stop();
+}

@@ -22,8 +22,8 @@ use crate::message::greeting::GoodbyeReason;
 use crate::message::inventory::Identity;
 use crate::message::migration::{HookOutcome, MigrationRecord};
 use crate::message::{
-    Answer, Event, FromConsole, FromPartition, Goodbye, Hello, Progress, Reply, Request, RequestId, Seen, Undecodable,
-    Welcome,
+    Answer, Event, FromConsole, FromPartition, Goodbye, Hello, Progress, Reply, Request, RequestId, Seen, Sequence,
+    Undecodable, Welcome,
 };
 use crate::phase::{Kind, Phase};
 use crate::pulse::{Due, Pulse};
@@ -103,6 +103,8 @@ pub enum Input {
     },
     /// What was prepared is not to come, and has been taken back without anybody asking.
     GivenUp,
+    /// The partition was to end, and is still there: somebody has cancelled that.
+    Stayed,
     /// Time went by.
     Tick,
 }
@@ -125,6 +127,8 @@ pub enum Output {
     },
     /// Stop what was begun under this ticket, and undo it; its outcome comes as ever.
     Stop(Ticket),
+    /// Events up to this one need not be kept for consoles any more: one has seen them.
+    Seen(Sequence),
     /// Close the connection when all is sent.
     Disconnect,
     /// Something for the log.
@@ -245,6 +249,7 @@ impl Partition {
                 self.migration = None;
                 self.phase = self.phase.given_up();
             }
+            Input::Stayed => self.phase = self.phase.stayed(),
             Input::Tick => {}
         }
         self.pass_time(now, &mut out);
@@ -276,7 +281,9 @@ impl Partition {
             Ok(FromConsole::Welcome(welcome)) if !is_open => self.open(now, welcome, out),
             Ok(FromConsole::Request(order)) if is_open => self.order(now, order, out),
             Ok(FromConsole::Seen(Seen { through })) if is_open => {
-                if !self.outbox.forget(through) {
+                if self.outbox.forget(through) {
+                    out.push(Output::Seen(through));
+                } else {
                     self.end(GoodbyeReason::Protocol, "an event was seen that was not sent", out);
                 }
             }
@@ -300,10 +307,14 @@ impl Partition {
         let rate = Rate::new(REQUEST_BURST, REQUEST_COST);
         session.stage = Stage::Open { pulse: Pulse::new(now, interval), rate };
         self.ledger.serve(Owner { console: session.console, run: welcome.run });
-        if !self.outbox.start_over(welcome.seen) {
+        let seen = welcome.seen;
+        if !self.outbox.start_over(seen) {
             return self.end(GoodbyeReason::Protocol, "an event was seen that was not sent", out);
         }
         out.push(Output::Welcomed(welcome));
+        if seen > Sequence::default() {
+            out.push(Output::Seen(seen));
+        }
     }
 
     fn hear(&mut self, now: Duration) {

@@ -202,6 +202,11 @@ impl Phase {
         if self == Self::Prepared { Self::Ready } else { self }
     }
 
+    /// The phase of a partition that was to end, and is still there.
+    pub(crate) fn stayed(self) -> Self {
+        if self == Self::Leaving { Self::Ready } else { self }
+    }
+
     /// As it stands on the wire and in PROTOCOL.md.
     pub fn name(self) -> &'static str {
         match self {

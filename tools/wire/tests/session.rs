@@ -68,7 +68,7 @@ impl<'a> Session<'a> {
                 partition::Output::Beat => self.beats[0] += 1,
                 partition::Output::Perform { ticket, request } => self.performed.push((ticket, request)),
                 partition::Output::Disconnect => self.is_over = true,
-                partition::Output::Stop(_) | partition::Output::Note(_) => {}
+                partition::Output::Stop(_) | partition::Output::Seen(_) | partition::Output::Note(_) => {}
             }
         }
     }

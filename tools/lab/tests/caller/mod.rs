@@ -180,7 +180,7 @@ impl Session {
                     }
                 }
                 Output::Disconnect => lives = false,
-                Output::Stop(_) | Output::Note(_) => {}
+                Output::Stop(_) | Output::Seen(_) | Output::Note(_) => {}
             }
         }
         self.flush();

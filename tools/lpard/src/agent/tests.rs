@@ -69,7 +69,7 @@ struct Told(Agent);
 
 impl Told {
     fn new() -> Self {
-        Self(Agent::new())
+        Self(Agent::new(None))
     }
 
     fn ask(&mut self, origin: Origin, request: Request) -> Vec<Output> {
@@ -343,4 +343,22 @@ fn what_was_checked_and_is_not_gone_on_with_is_given_back() {
     told.tell(passed());
     let until = told.0.deadline().unwrap();
     assert_eq!(stages(&told.0.handle(until, Input::Tick)), [Stage::Undoing { prepared: false }]);
+}
+
+#[test]
+fn a_partition_that_is_to_end_and_is_still_there_takes_requests_again() {
+    let mut told = Told::new();
+    told.ask(CONSOLE, shutdown());
+    let out = told.tell(Input::Answered(Answer::Done {}));
+    assert_eq!(out, [Output::Answer(CONSOLE, Answer::Done {})]);
+    assert_eq!((told.0.phase(), told.0.deadline()), (Phase::Leaving, Some(NOW + PATIENCE_LEAVING)));
+    assert_eq!(refusal(&told.ask(ANOTHER, prepare())), Some(RefusalReason::Phase));
+    let now = NOW + PATIENCE_LEAVING;
+    assert_eq!(told.0.handle(now, Input::Tick), [Output::Stayed]);
+    assert_eq!((told.0.phase(), told.0.deadline()), (Phase::Ready, None));
+    assert_eq!(told.0.handle(now, Input::Tick), []);
+    told.ask(CONSOLE, shutdown());
+    let failed = Answer::Failed(Failed { text: "no".into(), errno: None, firmware: None });
+    told.tell(Input::Answered(failed));
+    assert_eq!(told.0.phase(), Phase::Ready, "what failed does not come");
 }

@@ -121,7 +121,7 @@ impl Performer<'_> {
         performed
     }
 
-    /// Finishes or takes back what another agent left.
+    /// Finishes or takes back what another agent left. What is finished is closed by who has it told.
     pub(crate) fn mend(&mut self, left: &Left, mending: &Mending, patience: Duration) -> Vec<HookOutcome> {
         let terms = Terms { patience, reason: Some(mending.reason.to_owned()) };
         let mut performed = Performed { hooks: left.outcomes_at(Point::Post), ..Performed::default() };
@@ -130,7 +130,9 @@ impl Performer<'_> {
             // What fails has been noted; the rest still wants to be done.
             let _ = self.step(*step, &left.journey, &terms, &done, &mut performed);
         }
-        self.close();
+        if !mending.moved {
+            self.close();
+        }
         performed.hooks
     }
 

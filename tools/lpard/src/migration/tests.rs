@@ -116,7 +116,12 @@ impl Machine {
     fn mend(&self, world: World) {
         if let Some(left) = journal::left(&self.sysroot).unwrap() {
             let mending = mend(&left, world);
-            self.with_performer(|performer| performer.mend(&left, &mending, Duration::from_secs(9)));
+            self.with_performer(|performer| {
+                performer.mend(&left, &mending, Duration::from_secs(9));
+                if mending.moved {
+                    performer.close();
+                }
+            });
         }
     }
 

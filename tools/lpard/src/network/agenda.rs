@@ -96,6 +96,11 @@ impl Agenda {
         self.at = goes_on.then(|| now + pause);
     }
 
+    /// All that could be called have been, in vain.
+    pub(super) fn is_between_rounds(&self) -> bool {
+        self.round.is_empty()
+    }
+
     /// When to look again.
     pub(super) fn deadline(&self) -> Option<Duration> {
         self.at
@@ -209,6 +214,7 @@ mod tests {
     fn one_that_was_discovered_is_called_for_as_long_as_it_is_away() {
         let mut agenda = Agenda::default();
         agenda.replace(Duration::ZERO, vec![], true);
+        assert!(agenda.is_between_rounds());
         for last in [8, 9] {
             agenda.succeeded(&address(last));
             agenda.failed(Duration::ZERO, 0);

@@ -10,7 +10,7 @@ use wire::key::{KeyError, PrivateKey, PublicKey};
 use wire::message::greeting::{GoodbyeReason, Welcome};
 use wire::message::inventory::Identity;
 use wire::message::migration::ConsoleContact;
-use wire::message::{FromConsole, Goodbye, decode};
+use wire::message::{FromConsole, Goodbye, Sequence, decode};
 use wire::partition::{Input, Note, Output, Partition, Settings};
 use wire::tls::{TlsError, Trust, partition_config, partition_connection};
 
@@ -119,6 +119,22 @@ impl Caller {
     pub(super) fn link_changed(&mut self, now: Duration) {
         if self.link.is_none() {
             self.agenda.start_over(now);
+            if self.agenda.deadline().is_none() {
+                // An adapter may be the management network's, and was not there when it was looked for.
+                self.to_root.push(FromNetwork::Nobody);
+            }
+        }
+    }
+
+    /// Neither a call nor a question brought anything. After the last of a round the root part looks whether it knows of others.
+    fn in_vain(&mut self, now: Duration) {
+        self.agenda.failed(now, random::jitter());
+        self.tell_of_nobody();
+    }
+
+    fn tell_of_nobody(&mut self) {
+        if self.agenda.is_between_rounds() {
+            self.to_root.push(FromNetwork::Nobody);
         }
     }
 
@@ -136,7 +152,7 @@ impl Caller {
             self.agenda.prefer(now, [address]);
         } else if now >= asked.until() {
             self.asked = None;
-            self.agenda.failed(now, random::jitter());
+            self.in_vain(now);
         }
     }
 
@@ -158,8 +174,7 @@ impl Caller {
                 }
             }
             FromRoot::Happened(event) => self.input(now, Input::Happened(event)),
-            FromRoot::Resumed { record, identity, console } => {
-                self.identity = identity;
+            FromRoot::Resumed { record, console } => {
                 self.input(now, Input::Resumed(record));
                 // It may have come back to where it was: then the console that it has known until now is the right one.
                 let before = self.link.as_ref().map(|link| link.address().clone());
@@ -171,6 +186,7 @@ impl Caller {
             }
             FromRoot::Settled { hooks } => self.input(now, Input::Settled { hooks }),
             FromRoot::GivenUp => self.input(now, Input::GivenUp),
+            FromRoot::Stayed => self.input(now, Input::Stayed),
             FromRoot::End => {
                 let goodbye = self.session.leave(GoodbyeReason::Leaving, "the agent stops");
                 self.perform_all(now, goodbye);
@@ -230,7 +246,7 @@ impl Caller {
             Ok(link) => self.link = Some(link),
             Err(error) => {
                 note(&self.log, format_args!("console {text}"), &error);
-                self.agenda.failed(now, random::jitter());
+                self.in_vain(now);
             }
         }
     }
@@ -245,7 +261,7 @@ impl Caller {
             Ok(asked) => self.asked = Some(asked),
             Err(error) => {
                 note(&self.log, format_args!("ask for consoles on {interface}"), &error);
-                self.agenda.failed(now, random::jitter());
+                self.in_vain(now);
             }
         }
     }
@@ -288,6 +304,7 @@ impl Caller {
         note(&self.log, format_args!("console {address}"), error);
         self.input(now, Input::Disconnected);
         self.hang_up(now);
+        self.tell_of_nobody();
     }
 
     /// Closes the connection, if there is one, and sees to the next.
@@ -330,6 +347,7 @@ impl Caller {
                 let named = self.tickets.iter().find(|(_, ticket)| **ticket == stopped);
                 self.to_root.extend(named.map(|(name, _)| FromNetwork::Stop { ticket: *name }));
             }
+            Output::Seen(Sequence(through)) => self.to_root.push(FromNetwork::Seen { through }),
             Output::Disconnect => self.hang_up(now),
             Output::Note(note) => self.tell(&note),
         }

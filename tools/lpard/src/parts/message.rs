@@ -40,6 +40,13 @@ pub(crate) enum FromNetwork {
     },
     /// The first console that answered, where the configuration allows to believe it.
     FirstUse(ConsoleContact),
+    /// Nobody answers, or there is nobody to call: the root part may know of others by now.
+    Nobody,
+    /// A console has seen so many of what consoles must hear, counted from this part's beginning.
+    Seen {
+        /// How many.
+        through: u64,
+    },
 }
 
 /// What holds the network part.
@@ -108,12 +115,10 @@ pub(crate) enum FromRoot {
     },
     /// Something that consoles want to know.
     Happened(Event),
-    /// The partition runs again after a suspension.
+    /// The partition runs again after a suspension. Who it is now was said before.
     Resumed {
         /// What is known of it.
         record: MigrationRecord,
-        /// Who it is now.
-        identity: Identity,
         /// The console there, when it was handed over.
         console: Option<ConsoleContact>,
     },
@@ -124,6 +129,8 @@ pub(crate) enum FromRoot {
     },
     /// What was prepared has been taken back, and no console had asked for that.
     GivenUp,
+    /// The partition was to end, and is still there.
+    Stayed,
     /// Take leave of the console and end.
     End,
 }

@@ -24,6 +24,8 @@ enum Kind {
     Connected,
     Disconnected,
     FirstUse,
+    Nobody,
+    Seen,
 }
 
 use Rule::{Always, AsSession, FirstUseOnly, Never, TooLate};
@@ -43,7 +45,7 @@ enum Rule {
 
 /// What is permitted: a row a kind of message, a column a stage.
 #[rustfmt::skip]
-const TABLE: [(Kind, [Rule; 3]); 6] = [
+const TABLE: [(Kind, [Rule; 3]); 8] = [
     //                   starting serving       ending
     (Kind::Confined,     [Always, Never,        TooLate]),
     (Kind::Perform,      [Never,  AsSession,    TooLate]),
@@ -51,6 +53,8 @@ const TABLE: [(Kind, [Rule; 3]); 6] = [
     (Kind::Connected,    [Never,  Always,       Always]),
     (Kind::Disconnected, [Never,  Always,       Always]),
     (Kind::FirstUse,     [Never,  FirstUseOnly, TooLate]),
+    (Kind::Nobody,       [Never,  Always,       Always]),
+    (Kind::Seen,         [Never,  Always,       Always]),
 ];
 
 /// How a message is taken.
@@ -70,8 +74,19 @@ pub(crate) struct Circumstances {
     pub(crate) stage: Stage,
     /// What the partition is doing.
     pub(crate) phase: Phase,
-    /// The configuration allows first use, and nobody is trusted.
-    pub(crate) first_use: bool,
+    /// Whether the first console that answers is believed.
+    pub(crate) first_use: FirstUse,
+}
+
+/// Whether the first console that answers is believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FirstUse {
+    /// The configuration does not allow it.
+    Forbidden,
+    /// Somebody is trusted; that may not have been heard yet by who says it.
+    Over,
+    /// It is allowed, and nobody is trusted.
+    Open,
 }
 
 /// Judges a message.
@@ -82,7 +97,11 @@ pub(crate) fn judge(message: &FromNetwork, circumstances: Circumstances) -> Judg
     match (rule, message) {
         (Always, _) => Judgement::Taken,
         (TooLate, _) => Judgement::Refused(Permit::No),
-        (FirstUseOnly, _) if circumstances.first_use => Judgement::Taken,
+        (FirstUseOnly, _) => match circumstances.first_use {
+            FirstUse::Open => Judgement::Taken,
+            FirstUse::Over => Judgement::Refused(Permit::No),
+            FirstUse::Forbidden => Judgement::Outrageous,
+        },
         (AsSession, FromNetwork::Perform { request, .. }) => {
             match permit(RequestKind::of(request), circumstances.phase) {
                 Permit::Yes => Judgement::Taken,
@@ -101,6 +120,8 @@ fn kind(message: &FromNetwork) -> Kind {
         FromNetwork::Connected(_) => Kind::Connected,
         FromNetwork::Disconnected { .. } => Kind::Disconnected,
         FromNetwork::FirstUse(_) => Kind::FirstUse,
+        FromNetwork::Nobody => Kind::Nobody,
+        FromNetwork::Seen { .. } => Kind::Seen,
     }
 }
 
@@ -136,11 +157,13 @@ mod tests {
             FromNetwork::Stop { ticket: Ticket(1) },
             FromNetwork::Connected(Session { console: "x".into(), key, address }),
             FromNetwork::Disconnected { why: "x".into() },
+            FromNetwork::Nobody,
+            FromNetwork::Seen { through: 1 },
             FromNetwork::FirstUse(contact),
         ]
     }
 
-    fn judged(message: &FromNetwork, stage: Stage, first_use: bool) -> Judgement {
+    fn judged(message: &FromNetwork, stage: Stage, first_use: FirstUse) -> Judgement {
         judge(message, Circumstances { stage, phase: Phase::Ready, first_use })
     }
 
@@ -154,13 +177,17 @@ mod tests {
             [Outrageous, Taken, Taken],
             [Outrageous, Taken, Taken],
             [Outrageous, Taken, Taken],
+            [Outrageous, Taken, Taken],
+            [Outrageous, Taken, Taken],
             [Outrageous, Taken, too_late],
         ];
         for (message, expected) in messages().iter().zip(expected) {
-            assert_eq!(STAGES.map(|stage| judged(message, stage, true)), expected, "{message:?}");
+            assert_eq!(STAGES.map(|stage| judged(message, stage, FirstUse::Open)), expected, "{message:?}");
         }
         let first_use = messages().pop();
-        assert_eq!(first_use.map(|message| judged(&message, Stage::Serving, false)), Some(Outrageous));
+        for (allowed, expected) in [(FirstUse::Forbidden, Outrageous), (FirstUse::Over, too_late)] {
+            assert_eq!(first_use.as_ref().map(|message| judged(message, Stage::Serving, allowed)), Some(expected));
+        }
     }
 
     /// One request of each kind.
@@ -192,7 +219,7 @@ mod tests {
     fn every_request_in_every_phase_is_judged_by_the_sessions_table_on_this_side_too() {
         for (request, phase) in requests().into_iter().flat_map(|request| PHASES.map(|phase| (request.clone(), phase)))
         {
-            let circumstances = Circumstances { stage: Stage::Serving, phase, first_use: false };
+            let circumstances = Circumstances { stage: Stage::Serving, phase, first_use: FirstUse::Forbidden };
             let expected = match permit(RequestKind::of(&request), phase) {
                 Permit::Yes => Judgement::Taken,
                 refused => Judgement::Refused(refused),

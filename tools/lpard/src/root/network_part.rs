@@ -1,10 +1,10 @@
 //! The network part, as the root part sees it: started, heard, judged, ended, started again.
 
-use std::collections::VecDeque;
 use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::time::Duration;
 
+use sysroot::Sysroot;
 use wire::backoff::Backoff;
 use wire::message::Answer;
 use wire::message::answer::Failure;
@@ -12,16 +12,15 @@ use wire::phase::{Permit, Phase};
 
 use crate::log::{Chain, Log};
 use crate::parts::channel::ChannelError;
-use crate::parts::message::{Beginning, Confinement, FromNetwork, FromRoot, Session, Ticket};
-use crate::parts::permission::{Circumstances, Judgement, Stage, judge};
+use crate::parts::message::{Beginning, Confinement, Consoles, FromNetwork, FromRoot, Session, Ticket};
+use crate::parts::permission::{Circumstances, FirstUse, Judgement, Stage, judge};
 use crate::parts::start::Started;
 use crate::random;
 
+use super::unseen::{SaveError, Unseen};
+
 /// Of a ticket's number, behind that of the part that gave it out: more than any will ever give.
 const TICKET_BITS: u32 = 32;
-
-/// Events that wait for a network part; the session keeps as many.
-const PENDING: usize = 256;
 
 /// The network part.
 #[derive(Debug, Default)]
@@ -30,8 +29,8 @@ pub(super) struct NetworkPart {
     backoff: Backoff,
     /// When to start one; none while there should be none, or is one.
     start_at: Option<Duration>,
-    /// What consoles must hear, and nobody was there to take.
-    pending: VecDeque<FromRoot>,
+    /// What consoles must hear, and none has seen.
+    unseen: Unseen,
     /// How many were started.
     starts: u64,
 }
@@ -42,6 +41,8 @@ struct Running {
     stage: Stage,
     confinement: Option<Confinement>,
     session: Option<Session>,
+    /// Whom it was told last to call.
+    consoles: Consoles,
     /// Why something could not be sent to it. It is ended for it at the next look.
     unsent: Option<ChannelError>,
     /// What was said since it was told how to begin, and before it serves.
@@ -60,6 +61,11 @@ pub(super) enum Heard {
 }
 
 impl Running {
+    fn new(started: Started, consoles: Consoles) -> Self {
+        let (confinement, session, unsent, early) = (None, None, None, Vec::new());
+        Self { started, stage: Stage::Starting, confinement, session, consoles, unsent, early }
+    }
+
     fn tell(&mut self, message: &FromRoot) {
         if let Err(error) = self.started.channel.send(message) {
             self.unsent = Some(error);
@@ -68,11 +74,27 @@ impl Running {
 }
 
 impl NetworkPart {
+    /// None yet, and what consoles have not seen of an agent before this one.
+    pub(super) fn with_unseen(unseen: Unseen) -> Self {
+        Self { unseen, ..Self::default() }
+    }
+
+    /// Writes down what consoles have not seen, if that has changed.
+    pub(super) fn save_unseen(&mut self, sysroot: &Sysroot) -> Result<(), SaveError> {
+        self.unseen.save(sysroot)
+    }
+
+    /// What consoles have not seen of a migration is told anew.
+    pub(super) fn forget_migration(&mut self) {
+        self.unseen.forget_migration();
+    }
+
     /// There should be one from now on, or none. Says whether one has ended for it.
     pub(super) fn want(&mut self, wanted: bool, now: Duration) -> bool {
         let ends = !wanted && self.running.is_some();
         if !wanted {
-            *self = Self { pending: std::mem::take(&mut self.pending), starts: self.starts, ..Self::default() };
+            self.unseen.part_ended();
+            *self = Self { unseen: std::mem::take(&mut self.unseen), starts: self.starts, ..Self::default() };
         } else if self.running.is_none() && self.start_at.is_none() {
             self.start_at = Some(now);
         }
@@ -96,11 +118,10 @@ impl NetworkPart {
             return;
         }
         match start(root, beginning) {
-            Ok(started) => {
+            Ok((started, consoles)) => {
                 self.start_at = None;
                 self.starts += 1;
-                let (confinement, session, unsent, early) = (None, None, None, Vec::new());
-                self.running = Some(Running { started, stage: Stage::Starting, confinement, session, unsent, early });
+                self.running = Some(Running::new(started, consoles));
             }
             Err(error) => {
                 log.error(format_args!("start the network part: {error}"));
@@ -117,7 +138,7 @@ impl NetworkPart {
     }
 
     /// The next thing that it says.
-    pub(super) fn hear(&mut self, now: Duration, phase: Phase, first_use: bool, log: &Log) -> Option<Heard> {
+    pub(super) fn hear(&mut self, now: Duration, phase: Phase, first_use: FirstUse, log: &Log) -> Option<Heard> {
         let running = self.running.as_mut()?;
         let unsent = running.unsent.take().map_or(Ok(()), Err);
         let received =
@@ -147,16 +168,19 @@ impl NetworkPart {
                 running.stage = Stage::Serving;
                 running.confinement = Some(*confinement);
                 // Whom it may believe comes first.
-                for message in std::mem::take(&mut running.early).into_iter().chain(self.pending.drain(..)) {
+                for message in std::mem::take(&mut running.early) {
                     running.tell(&message);
                 }
+                self.give();
             }
             FromNetwork::Connected(session) => {
                 running.session = Some(session.clone());
                 self.backoff.reset();
             }
             FromNetwork::Disconnected { .. } => running.session = None,
-            FromNetwork::Perform { .. } | FromNetwork::Stop { .. } | FromNetwork::FirstUse(_) => {}
+            FromNetwork::Seen { through } => self.unseen.seen(*through),
+            FromNetwork::Perform { .. } | FromNetwork::Stop { .. } | FromNetwork::FirstUse(_) | FromNetwork::Nobody => {
+            }
         }
     }
 
@@ -169,6 +193,7 @@ impl NetworkPart {
 
     fn end(&mut self, now: Duration) -> Heard {
         self.running = None;
+        self.unseen.part_ended();
         self.start_at = Some(now + self.backoff.after_failure(random::jitter()));
         Heard::Lost
     }
@@ -215,17 +240,33 @@ impl NetworkPart {
 
     /// Tells it something that consoles must hear, sooner or later.
     pub(super) fn tell_surely(&mut self, message: FromRoot) {
-        if let Some(running) = self.serving() {
-            match running.started.channel.send(&message) {
-                Ok(()) => return,
-                // It has ended, and the next one is told.
-                Err(error) => running.unsent = Some(error),
+        self.unseen.push(message);
+        self.give();
+    }
+
+    /// Gives it what consoles have not seen. One that has ended cannot take it, and the next one is given all of it.
+    fn give(&mut self) {
+        let Some(running) = self.running.as_mut().filter(|running| running.stage == Stage::Serving) else { return };
+        while let Some(message) = self.unseen.next() {
+            match running.started.channel.send(message) {
+                Ok(()) => self.unseen.given(),
+                Err(ChannelError::CannotSend(_)) => self.unseen.drop_next(),
+                Err(error) => return running.unsent = Some(error),
             }
         }
-        if self.pending.len() >= PENDING {
-            self.pending.pop_front();
+    }
+
+    /// Tells it whom to call.
+    pub(super) fn tell_consoles(&mut self, consoles: Consoles) {
+        self.tell(&FromRoot::Consoles(consoles.clone()));
+        if let Some(running) = &mut self.running {
+            running.consoles = consoles;
         }
-        self.pending.push_back(message);
+    }
+
+    /// Whether that is what it was told last.
+    pub(super) fn knows(&self, consoles: &Consoles) -> bool {
+        self.running.as_ref().is_some_and(|running| running.consoles == *consoles)
     }
 
     /// What holds it.
@@ -239,32 +280,42 @@ impl NetworkPart {
     }
 }
 
-fn start(root: &Path, beginning: impl FnOnce(&Started) -> Result<Beginning, String>) -> Result<Started, String> {
+fn start(
+    root: &Path,
+    beginning: impl FnOnce(&Started) -> Result<Beginning, String>,
+) -> Result<(Started, Consoles), String> {
     let mut started = Started::new(root).map_err(|error| error.to_string())?;
-    let begin = FromRoot::Begin(Box::new(beginning(&started)?));
+    let beginning = beginning(&started)?;
+    let consoles = beginning.consoles.clone();
+    let begin = FromRoot::Begin(Box::new(beginning));
     started.channel.send(&begin).map_err(|error| Chain(&error).to_string())?;
-    Ok(started)
+    Ok((started, consoles))
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
 
+    use wire::message::migration::{HookOutcome, HookResult};
+
     use super::*;
     use crate::parts::channel::{Channel, pair};
-    use crate::parts::message::{Consoles, Landlock};
+    use crate::parts::message::Landlock;
 
     /// One that serves, and the other end of its channel.
     fn serving() -> (NetworkPart, Channel<FromNetwork, FromRoot>) {
         let (channel, theirs) = pair().unwrap();
         let started = Started { channel, child: None };
-        let (confinement, session, unsent, early) = (None, None, None, Vec::new());
-        let running = Running { started, stage: Stage::Serving, confinement, session, unsent, early };
+        let running = Running { stage: Stage::Serving, ..Running::new(started, Consoles::default()) };
         (NetworkPart { running: Some(running), ..NetworkPart::default() }, Channel::new(theirs))
     }
 
     fn hear(part: &mut NetworkPart) -> Option<Heard> {
-        part.hear(Duration::ZERO, Phase::Ready, false, &Log::to_stderr())
+        part.hear(Duration::ZERO, Phase::Ready, FirstUse::Forbidden, &Log::to_stderr())
+    }
+
+    fn settled() -> FromRoot {
+        FromRoot::Settled { hooks: Vec::new() }
     }
 
     fn long_text() -> String {
@@ -288,10 +339,45 @@ mod tests {
     fn what_consoles_must_hear_and_could_not_be_sent_waits_for_the_next_one() {
         let (mut part, theirs) = serving();
         drop(theirs);
-        part.tell_surely(FromRoot::Settled { hooks: Vec::new() });
-        assert_eq!(part.pending.len(), 1);
+        part.tell_surely(settled());
         assert!(matches!(hear(&mut part), Some(Heard::Lost)));
-        assert_eq!(part.pending.len(), 1);
+        assert_eq!(part.unseen.next(), Some(&settled()));
+    }
+
+    #[test]
+    fn what_one_has_got_and_no_console_has_seen_is_for_the_next_one() {
+        for is_seen in [false, true] {
+            let (mut part, mut theirs) = serving();
+            part.tell_surely(settled());
+            assert_eq!((theirs.receive().unwrap(), part.unseen.next()), (Some(settled()), None));
+            if is_seen {
+                theirs.send(&FromNetwork::Seen { through: 1 }).unwrap();
+                assert!(matches!(hear(&mut part), Some(Heard::Message(FromNetwork::Seen { .. }))));
+            }
+            drop(theirs);
+            assert!(matches!(hear(&mut part), Some(Heard::Lost)));
+            assert_eq!(part.unseen.next(), (!is_seen).then(settled).as_ref());
+        }
+    }
+
+    #[test]
+    fn what_is_too_long_for_any_of_them_ends_none() {
+        let (mut part, mut theirs) = serving();
+        let hook = HookOutcome { name: long_text(), result: HookResult::Exited(0) };
+        part.tell_surely(FromRoot::Settled { hooks: vec![hook] });
+        part.tell_surely(settled());
+        assert_eq!(theirs.receive().unwrap(), Some(settled()));
+        assert!(hear(&mut part).is_none(), "and all goes on");
+    }
+
+    #[test]
+    fn it_knows_what_it_was_told_last() {
+        let (mut part, mut theirs) = serving();
+        assert!(part.knows(&Consoles::default()));
+        let consoles = Consoles { discover_on: Some("mgmt".into()), ..Consoles::default() };
+        part.tell_consoles(consoles.clone());
+        assert_eq!(theirs.receive().unwrap(), Some(FromRoot::Consoles(consoles.clone())));
+        assert!(part.knows(&consoles) && !part.knows(&Consoles::default()));
     }
 
     #[test]
@@ -325,13 +411,11 @@ mod tests {
     }
 
     #[test]
-    fn what_consoles_must_hear_waits_for_one_that_serves_and_does_not_grow_without_end() {
+    fn what_matters_only_to_one_that_is_there_is_dropped() {
         let mut part = NetworkPart::default();
-        for _ in 0..2 * PENDING {
-            part.tell_surely(FromRoot::Settled { hooks: Vec::new() });
-        }
-        assert_eq!(part.pending.len(), PENDING);
+        part.tell_surely(settled());
         part.tell(&FromRoot::End);
-        assert_eq!(part.pending.len(), PENDING, "what matters only to one that is there is dropped");
+        part.unseen.given();
+        assert_eq!(part.unseen.next(), None);
     }
 }

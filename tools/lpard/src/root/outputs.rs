@@ -7,7 +7,7 @@ use platform::console_string::{self, ConsoleString};
 use wire::message::Answer;
 use wire::message::answer::{Failure, Refusal, RefusalReason};
 use wire::message::dlpar::Resize;
-use wire::message::migration::{MigrationRecord, NewIdentity};
+use wire::message::migration::{HookOutcome, MigrationRecord, NewIdentity};
 
 use super::{Root, answers, consoles};
 use crate::accounts;
@@ -32,9 +32,13 @@ impl Root {
                 Output::TakeIdentity(origin, new) => self.take_identity(origin, &new),
                 Output::Answer(origin, answer) => self.answer(origin, answer),
                 Output::Resumed(record, journey) => self.resumed(record, *journey),
-                Output::Settled(hooks) => self.network.tell_surely(FromRoot::Settled { hooks }),
+                Output::Settled(hooks) => self.settled(hooks),
                 Output::ConsolesChanged => self.consoles_changed(),
                 Output::GivenUp => self.network.tell(&FromRoot::GivenUp),
+                Output::Stayed => {
+                    self.log.notice("the partition was to end and is still there: it takes requests again");
+                    self.network.tell(&FromRoot::Stayed);
+                }
                 Output::Migrated(record) => self.note_migration(&record),
                 Output::NotMigrated(why) => self.log.warning(format_args!("the partition did not migrate: {why}")),
             }
@@ -97,9 +101,22 @@ impl Root {
 
     fn resumed(&mut self, record: MigrationRecord, journey: Journey) {
         self.changes += 1;
-        let identity = inventory::greeting(&self.sysroot);
-        self.network.tell_surely(FromRoot::Resumed { record, identity, console: journey.console });
+        self.network.tell(&FromRoot::Identity(inventory::greeting(&self.sysroot)));
+        self.network.tell_surely(FromRoot::Resumed { record, console: journey.console });
         self.machine = current_machine(&self.sysroot);
+    }
+
+    /// A migration is over for the journal when what consoles must hear of it cannot get lost any more.
+    fn settled(&mut self, hooks: Vec<HookOutcome>) {
+        self.network.tell_surely(FromRoot::Settled { hooks });
+        self.save_unseen();
+        self.worker.close(self.agent.last_migration().cloned());
+    }
+
+    pub(super) fn save_unseen(&mut self) {
+        if let Err(error) = self.network.save_unseen(&self.sysroot) {
+            self.log.warning(format_args!("the next agent may not tell what this one could not: {}", Chain(&error)));
+        }
     }
 
     fn note_migration(&self, record: &MigrationRecord) {
@@ -124,14 +141,30 @@ impl Root {
         self.network.tell_surely(FromRoot::Happened(inventory::resized(&self.sysroot)));
     }
 
-    /// Trusted consoles, the configuration or the machine have changed.
+    /// Trusted consoles or the configuration have changed: worth a call at once.
     pub(super) fn consoles_changed(&mut self) {
+        self.read_trust();
+        self.network.tell_consoles(self.consoles());
+        self.choose_mode();
+    }
+
+    /// Nobody answers. An adapter may have come since it was looked for, the hypervisor may name another console, and who moved
+    /// the partition may have brought RSCT.
+    pub(super) fn look_for_consoles(&mut self) {
+        self.read_trust();
+        let consoles = self.consoles();
+        if !self.network.knows(&consoles) {
+            self.log.info("there are other consoles to call, or another way to them");
+            self.network.tell_consoles(consoles);
+        }
+        self.choose_mode();
+    }
+
+    fn read_trust(&mut self) {
         match trust::list(&self.sysroot, &self.log) {
             Ok(trusted) => self.trusted = trusted,
             Err(error) => self.log.error(Chain(&error)),
         }
-        self.network.tell(&FromRoot::Consoles(self.consoles()));
-        self.choose_mode();
     }
 
     fn consoles(&self) -> crate::parts::message::Consoles {

@@ -8,7 +8,7 @@ use crate::message::answer::{Failure, RefusalReason};
 use crate::message::inventory::Machine;
 use crate::message::migration::{Check, ConsoleContact, NewIdentity, Prepare, Suspend};
 use crate::message::request::{Shutdown, ShutdownAction};
-use crate::message::{Order, Report, Sequence, decode};
+use crate::message::{Order, Report, decode};
 
 fn at(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -277,7 +277,7 @@ fn a_migration_goes_from_one_console_to_the_next() {
     assert_eq!(partition.phase(), Phase::Ready);
 
     let out = say(&mut partition, at(504), FromConsole::Seen(Seen { through: Sequence(2) }));
-    assert_eq!((out, partition.unseen_events()), (Vec::new(), 0));
+    assert_eq!((out, partition.unseen_events()), (vec![Output::Seen(Sequence(2))], 0));
     let out = say(&mut partition, at(504), FromConsole::Seen(Seen { through: Sequence(2) }));
     assert_eq!(goodbye(&out), Some(GoodbyeReason::Protocol), "the same again");
 }
@@ -332,6 +332,36 @@ fn what_is_given_up_leaves_it_ready_even_when_a_suspension_is_on_its_way() {
         let again = ask(&mut partition, at(2), 3, suspend(7));
         assert_eq!(refusal(&again), Some(RefusalReason::Phase));
     }
+}
+
+#[test]
+fn what_another_session_has_seen_is_told_when_the_next_one_says_so() {
+    let mut partition = partition(false);
+    partition.handle(at(0), Input::Resumed(record()));
+    open(&mut partition, at(0), 1, 1);
+    partition.handle(at(1), Input::Disconnected);
+    connect(&mut partition, at(1), 1);
+    let out = say(&mut partition, at(1), welcome(1, 1));
+    assert!(out.contains(&Output::Seen(Sequence(1))), "{out:?}");
+    assert_eq!((events(&out), partition.unseen_events()), (vec![], 0));
+}
+
+#[test]
+fn a_partition_that_stays_after_all_is_ready_again() {
+    let mut partition = partition(false);
+    open(&mut partition, at(0), 1, 1);
+    let asked = ticket(&ask(&mut partition, at(0), 1, shutdown()));
+    partition.handle(at(0), Input::Stayed);
+    assert_eq!(partition.phase(), Phase::Ready);
+    partition.handle(at(0), Input::Finished { ticket: asked, answer: Answer::Done {} });
+    assert_eq!(partition.phase(), Phase::Ready);
+    let asked = ticket(&ask(&mut partition, at(1), 2, shutdown()));
+    partition.handle(at(1), Input::Finished { ticket: asked, answer: Answer::Done {} });
+    assert_eq!(partition.phase(), Phase::Leaving);
+    assert_eq!(refusal(&ask(&mut partition, at(2), 3, check())), Some(RefusalReason::Phase));
+    partition.handle(at(900), Input::Stayed);
+    open(&mut partition, at(901), 1, 1);
+    ticket(&ask(&mut partition, at(901), 4, check()));
 }
 
 #[test]

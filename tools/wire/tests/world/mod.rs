@@ -241,6 +241,7 @@ impl World {
                     self.engine.perform(self.now, (run, self.agent_runs), ticket, &request);
                 }
                 partition::Output::Stop(ticket) => self.engine.stop(self.now, ticket),
+                partition::Output::Seen(_) => {}
                 partition::Output::Disconnect => {
                     if let Some(mut link) = self.link.take() {
                         // The rest arrives; then the console sees the end.
