@@ -10,7 +10,24 @@
 //! a [`Finding`]; each is tested as a table beside it. All reading is in `read/`. What could not be read is [`Told`] as `Err`
 //! and makes a finding "cannot tell", which is neither good nor bad.
 //!
-//! The list of checks is IBM's own for RMC connections, as far as it concerns lparkit, and for RSCT where RSCT is installed.
+//! The list of checks is the one for RMC connections that is public (merged from IBM's notes and from users'), and where it is
+//! looked after:
+//!
+//! | its line | here |
+//! |---|---|
+//! | a pSeries partition | `partition` |
+//! | packages, `IBM.DRM.mdef`; node id; daemons | `agent`; `rsct` |
+//! | a console is known, and not one of earlier days | `console`, `way` (console string, whom to call), `rsct` |
+//! | the adapter: found, up, link, address, IPv6, one only, NetworkManager | `adapter` |
+//! | route, neighbour, TCP 657; UDP 657 | `way`; `console` (port 657 here) |
+//! | firewall | `firewall` |
+//! | MTU, with a large packet | `adapter`, `way` |
+//! | several interfaces to the console | `adapter` (which look alike), `way` (which have a route) |
+//! | own names and keys | `console` (trust), `rsct` (ctsvhbac) |
+//! | file systems, clocks | `storage`, `clock` |
+//! | capabilities | `resize`, `migration` |
+//! | moved lately | `migration` |
+//! | what to try in which order | `rsct` |
 
 pub(crate) mod adapter;
 pub(crate) mod agent;
@@ -24,6 +41,7 @@ pub(crate) mod read;
 pub(crate) mod resize;
 pub(crate) mod rsct;
 pub(crate) mod storage;
+pub(crate) mod way;
 
 use std::fmt;
 
@@ -121,6 +139,7 @@ pub(crate) struct Seen {
     pub(crate) adapter: adapter::Seen,
     pub(crate) agent: agent::Seen,
     pub(crate) console: console::Seen,
+    pub(crate) way: way::Seen,
     pub(crate) firewall: firewall::Seen,
     pub(crate) resize: resize::Seen,
     pub(crate) migration: migration::Seen,
@@ -146,6 +165,7 @@ pub(crate) fn judge(seen: &Seen) -> Vec<Section> {
         section("Management network", adapter::judge(&seen.adapter)),
         section("Agent", agent::judge(&seen.agent)),
         section("Console", console::judge(&seen.console)),
+        section("Way to the console", way::judge(&seen.way)),
         section("Firewall", firewall::judge(&seen.firewall)),
         section("Resizing", resize::judge(&seen.resize)),
         section("Migration", migration::judge(&seen.migration)),

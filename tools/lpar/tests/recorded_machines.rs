@@ -107,6 +107,11 @@ fn with_rsct(machine: Machine) -> Machine {
             "commands/rmcdomainstatus+-s+ctrmc.stdout",
             "Management Domain Status: Management Control Points\n  I A  0xef889c809d9617c7  0001  9.57.24.139\n",
         )
+        .with("commands/ctsvhbac.stdout", "Identity: lpar1\n  Status: Trusted host\n")
+        .with(
+            "system-parameters/0",
+            "HmcStat=1;HscName=9042DR7*16BB22D;HscHostName=hmc1;HscIPAddr=9.57.24.139;HscAddIPs=;\0",
+        )
 }
 
 #[test]
@@ -116,6 +121,10 @@ fn doctor_looks_at_rsct_where_it_is_installed() {
     let machine = with_rsct(Machine::recorded("qemu-debian-sid"))
         .with("etc/ct_node_id", "0000000000000000\n")
         .with("proc/102/comm", "other\n")
+        .with("proc/uptime", "500.00 100.00\n")
+        .with("dev/kmsg", "6,9,480000000,-;mobility: memory transfer completed.\n")
+        .with("commands/ctsvhbac.status", "1")
+        .with("commands/ctsvhbac.stdout", "Identity: lpar1\n  Status: Attention - not in the list\n")
         .with("commands/lsrsrc+IBM.MCP+HMCName.status", "1")
         .with("commands/lsrsrc+IBM.MCP+HMCName.stderr", "2612-022 A session could not be established.\n")
         .with(

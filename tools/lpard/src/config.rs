@@ -14,7 +14,8 @@ use toml::{Table, Value};
 
 use crate::log::Level;
 
-pub(crate) use address::{ConsoleAddress, PORT};
+pub use address::ConsoleAddress;
+pub(crate) use address::PORT;
 
 const FILE: &str = "etc/lparkit/lpard.toml";
 const DROP_INS: &str = "etc/lparkit/lpard.toml.d";

@@ -7,7 +7,7 @@ use serde_json::Value;
 use sysroot::Sysroot;
 use wire::message::dlpar::{Resize, ResizeOutcome};
 
-use crate::config::Config;
+use crate::config::{Config, ConsoleAddress, ConsoleSettings};
 use crate::hooks::Runner;
 use crate::log::Log;
 use crate::resize::resize;
@@ -21,8 +21,25 @@ pub fn check_configuration(sysroot: &Sysroot) -> Result<Vec<PathBuf>, Error> {
 
 /// The management adapter that the administrator named: `console.adapter`.
 pub fn configured_adapter(sysroot: &Sysroot) -> Result<Option<String>, Error> {
+    Ok(configured_console(sysroot)?.adapter)
+}
+
+/// What the administrator says of consoles: `[console]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfiguredConsole {
+    /// Where they are.
+    pub addresses: Vec<ConsoleAddress>,
+    /// The management adapter.
+    pub adapter: Option<String>,
+    /// The agent asks the management network, and the hypervisor, who is there.
+    pub discovers: bool,
+}
+
+/// Reads what the administrator says of consoles.
+pub fn configured_console(sysroot: &Sysroot) -> Result<ConfiguredConsole, Error> {
     let (config, _) = Config::read(sysroot).map_err(Cause::Config)?;
-    Ok(config.console.adapter)
+    let ConsoleSettings { addresses, adapter, discover: discovers, .. } = config.console;
+    Ok(ConfiguredConsole { addresses, adapter, discovers })
 }
 
 /// The hooks, as the agent's method `Hooks` gives them.

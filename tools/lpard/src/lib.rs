@@ -50,8 +50,11 @@ use std::path::Path;
 
 use sysroot::Sysroot;
 
+pub use config::ConsoleAddress;
 use config::{Config, ConfigError};
-pub use here::{check_configuration, configured_adapter, hooks_here, resize_here, trust_here};
+pub use here::{
+    ConfiguredConsole, check_configuration, configured_adapter, configured_console, hooks_here, resize_here, trust_here,
+};
 
 /// Why the agent ends.
 #[derive(Debug, thiserror::Error)]

@@ -31,7 +31,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use platform::mobility::{self, Progress};
+use platform::mobility;
 use sysroot::Sysroot;
 use wire::message::answer::{Refusal, RefusalReason};
 use wire::message::inventory::Machine;
@@ -101,6 +101,7 @@ struct Root {
     followers: BTreeSet<ConnectionId>,
     firmware: Firmware,
     kernel_log: Option<KernelLog>,
+    migrations: mobility::Watch,
     network: NetworkPart,
     /// Native or observer, and why; none before it was chosen.
     mode: Option<(Mode, Reason)>,
@@ -152,6 +153,7 @@ impl Root {
             changes: 0,
             firmware: Firmware::open(root, &sysroot, config.events.keep),
             kernel_log: kernel_log.ok(),
+            migrations: mobility::Watch::default(),
             trusted: trust::list(&sysroot, &log)?,
             machine: current_machine(&sysroot),
             place: root.to_owned(),
@@ -321,7 +323,7 @@ impl Root {
         };
         for event in lines.iter().filter_map(|line| mobility::parse(line)) {
             self.log.info(format_args!("kernel: {event}"));
-            if event.progress() == Some(Progress::Completed) {
+            if self.migrations.is_over(&event) {
                 let (from, to) = (self.machine.clone(), current_machine(&self.sysroot));
                 self.handle(Input::MovedByOthers { from, to });
             }

@@ -242,6 +242,12 @@ pub fn management_candidates(adapters: &[Adapter]) -> Vec<Candidate<'_>> {
     found
 }
 
+/// The interface of the management network: the one that the administrator named, else the most likely one.
+pub fn management_interface<'a>(named: Option<&'a str>, adapters: &'a [Adapter]) -> Option<&'a str> {
+    let likely = || Some(management_candidates(adapters).first()?.adapter.interface.as_ref()?.name.as_str());
+    named.or_else(likely)
+}
+
 fn objections(adapter: &Adapter) -> Vec<Objection> {
     let Some(interface) = &adapter.interface else { return vec![Objection::NoInterface, Objection::NoLinkLocal] };
     let (local, global): (Vec<&Ipv6>, Vec<&Ipv6>) = interface.ipv6.iter().partition(|address| address.link_local);
@@ -325,6 +331,9 @@ mod tests {
         assert_eq!(order, [4, 5, 2, 3]);
         assert!(found[0].against.is_empty());
         assert_eq!(found[2].against, [Objection::HasIpv4Route, Objection::HasGlobalIpv6]);
+        assert_eq!(management_interface(None, &adapters), Some("env"));
+        assert_eq!(management_interface(Some("bond0"), &adapters), Some("bond0"), "who is named need not be likely");
+        assert_eq!(management_interface(None, &adapters[1..2]), None);
     }
 
     proptest! {

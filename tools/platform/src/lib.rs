@@ -31,6 +31,7 @@ pub mod observation;
 pub mod os;
 #[cfg(test)]
 mod recorded;
+pub mod route;
 pub mod rtas;
 pub mod slot;
 

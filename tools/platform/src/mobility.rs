@@ -127,6 +127,22 @@ const FORMATS: [(&str, Make); 15] = [
     ("H_VASI_SIGNAL error: {}", |[error, ..]| Event::CancelFailed { error }),
 ];
 
+/// Sees when migrations are over, from one event to the next.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Watch {
+    is_transferring: bool,
+}
+
+impl Watch {
+    /// Whether this event, the next one, ends a migration that came about. A state that the kernel did not expect ends it too where
+    /// it waited for the transfer; before the suspension the kernel says the same in the same words, and gives up.
+    pub fn is_over(&mut self, event: &Event) -> bool {
+        let ends_transfer = self.is_transferring && matches!(event, Event::Unexpected { .. });
+        self.is_transferring = *event == Event::WaitingForTransfer;
+        ends_transfer || event.progress() == Some(Progress::Completed)
+    }
+}
+
 /// Reads a line of the kernel's log. None when it is about something else.
 pub fn parse(line: &str) -> Option<Event> {
     let message = message(line);
@@ -296,6 +312,24 @@ mod tests {
         #[test]
         fn any_line_is_read_or_not(line in "(mobility: )?(VASI state |CPU |Partition suspend attempt )[0-9\\- a-z:]{0,40}") {
             let _ = parse(&line).map(|event| event.to_string());
+        }
+    }
+
+    #[test]
+    fn a_transfer_ends_in_one_of_four_ways_and_a_suspension_that_does_not_begin_is_none() {
+        use Event::{SuspendCalled, TransferCompleted, TransferUnconfirmed, Unexpected, WaitingForTransfer};
+        let unexpected = Unexpected { state: VasiState::Aborted };
+        let cases: [(&[Event], bool); 5] = [
+            (&[WaitingForTransfer, TransferCompleted], true),
+            (&[WaitingForTransfer, TransferUnconfirmed { error: -5 }], true),
+            (&[WaitingForTransfer, unexpected], true),
+            (&[WaitingForTransfer, TransferCompleted, unexpected], false),
+            (&[SuspendCalled { cpu: 0 }, unexpected], false),
+        ];
+        for (events, expected) in cases {
+            let mut watch = Watch::default();
+            let over: Vec<bool> = events.iter().map(|event| watch.is_over(event)).collect();
+            assert_eq!(over.last(), Some(&expected), "{events:?}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use platform::adapter;
+use platform::adapter::{self, Adapter};
 use platform::dcaps::{self, Words};
 use platform::observation::{self, Gap, Observation};
 use serde::Serialize;
@@ -23,6 +23,9 @@ struct StatusReport {
     observation: Observation,
     /// What the console shows of the capabilities.
     words: Words,
+    /// `console.adapter`: the administrator knows which one leads to the console.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    configured_adapter: Option<String>,
     agent: AgentState,
 }
 
@@ -54,7 +57,9 @@ impl AgentState {
 pub(super) fn run(desk: &Desk) -> Result<Exit> {
     let observation = observation::observe(&desk.sysroot);
     let words = dcaps::compute(&observation.capabilities);
-    desk.output.show(&StatusReport { observation, words, agent: AgentState::ask(desk) })?;
+    // A configuration that cannot be read is for `lpar doctor` to tell of.
+    let configured_adapter = lpard::configured_adapter(&desk.sysroot).unwrap_or_default();
+    desk.output.show(&StatusReport { observation, words, configured_adapter, agent: AgentState::ask(desk) })?;
     Ok(Exit::Done)
 }
 
@@ -127,20 +132,30 @@ impl StatusReport {
 
     /// The adapter that leads to the console, as far as can be told.
     fn management(&self) -> Cell {
+        if let Some(name) = &self.configured_adapter {
+            let interface = |adapter: &&Adapter| adapter.interface.as_ref().is_some_and(|it| it.name == *name);
+            let named = self.observation.adapters.iter().find(interface).map_or_else(|| name.clone(), title);
+            return Cell::new(format_args!("{named}, as console.adapter says"));
+        }
         let candidates = adapter::management_candidates(&self.observation.adapters);
         let Some(best) = candidates.first() else {
             return Cell::styled("no virtual Ethernet adapter", Style::Doubtful);
         };
-        let name = best.adapter.interface.as_ref().map_or("without interface", |interface| interface.name.as_str());
-        let address = best.adapter.interface.iter().flat_map(|interface| &interface.ipv6).find(|ipv6| ipv6.link_local);
-        let address = address.map(|ipv6| format!(", {}", ipv6.address)).unwrap_or_default();
-        let text = format!("{name} (slot {}){address}", best.adapter.slot);
+        let text = title(best.adapter);
         if best.against.is_empty() {
             return Cell::new(text);
         }
         let against: Vec<String> = best.against.iter().map(ToString::to_string).collect();
         Cell::styled(format_args!("perhaps {text}: {}", against.join("; ")), Style::Doubtful)
     }
+}
+
+/// `env4 (slot 4), fe80::1`.
+fn title(adapter: &Adapter) -> String {
+    let name = adapter.interface.as_ref().map_or("without interface", |interface| interface.name.as_str());
+    let address = adapter.interface.iter().flat_map(|interface| &interface.ipv6).find(|ipv6| ipv6.link_local);
+    let address = address.map(|ipv6| format!(", {}", ipv6.address)).unwrap_or_default();
+    format!("{name} (slot {}){address}", adapter.slot)
 }
 
 impl AgentState {

@@ -5,7 +5,6 @@ use crate::agent::answer::{Mode, Status};
 
 const TRUSTED: Subject = Subject::new("a console is trusted", "/run/lpard/control, /var/lib/lparkit/trust");
 const SESSION: Subject = Subject::new("session", "/run/lpard/control");
-const REACHED: Subject = Subject::new("console answers on TCP 657", "a connection");
 const CONFINED: Subject = Subject::new("the part with the network is confined", "/run/lpard/control");
 const PORT: Subject = Subject::new("port 657 here", "/proc/net/tcp, /proc/net/tcp6, /proc/net/udp, /proc/net/udp6");
 
@@ -16,24 +15,10 @@ pub(crate) struct Seen {
     pub(crate) status: Option<Status>,
     /// How many keys of consoles are trusted.
     pub(crate) trusted: Told<usize>,
-    /// What came of a connection to each trusted console; tried only where there is no session.
-    pub(crate) reached: Vec<(String, Reach)>,
     /// Which sockets of this machine have port 657.
     pub(crate) port: Told<PortUse>,
     /// RSCT is there: the port is its.
     pub(crate) has_rsct: bool,
-}
-
-/// What came of a connection.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Reach {
-    Connected,
-    /// Somebody answered that nobody listens.
-    Refused,
-    /// Nothing came back.
-    Silent,
-    /// It could not be tried.
-    Untried(String),
 }
 
 /// Sockets with port 657.
@@ -50,7 +35,6 @@ pub(super) fn judge(seen: &Seen) -> Vec<Finding> {
     if !seen.has_rsct {
         findings.push(TRUSTED.judge(&seen.trusted, |count| trusted(*count)));
         findings.push(session(seen.status.as_ref()));
-        findings.extend(seen.reached.iter().map(|(address, reach)| reached(address, reach)));
         findings.extend(seen.status.as_ref().and_then(confined));
     }
     findings.push(PORT.judge(&seen.port, |port| port_use(*port, seen.has_rsct)));
@@ -75,21 +59,6 @@ fn session(status: Option<&Status>) -> Finding {
             "journalctl -u lpard tells why; the console has to trust this partition's key (lpar trust list), and the checks \
              here say whether it can be reached",
         ),
-    }
-}
-
-fn reached(address: &str, reach: &Reach) -> Finding {
-    match reach {
-        Reach::Connected => REACHED.ok(format!("{address} does")),
-        Reach::Refused => REACHED.fail(
-            format!("{address} refuses: the machine is there, its service is not"),
-            "start the console's service",
-        ),
-        Reach::Silent => REACHED.fail(
-            format!("{address} does not answer"),
-            "look at the address, the virtual switch (MGMTSWITCH) and the firewalls of both sides",
-        ),
-        Reach::Untried(why) => REACHED.cannot_tell(format!("{address}: {why}"), None),
     }
 }
 
@@ -173,19 +142,6 @@ mod tests {
     }
 
     #[test]
-    fn reaching_a_console_can_go_wrong_in_three_ways() {
-        let cases = [
-            (Reach::Connected, Good),
-            (Reach::Refused, Fail),
-            (Reach::Silent, Fail),
-            (Reach::Untried("a recorded machine".into()), CannotTell),
-        ];
-        for (reach, verdict) in cases {
-            assert_eq!(reached("a", &reach).verdict, verdict);
-        }
-    }
-
-    #[test]
     fn the_port_belongs_to_rsct_or_to_nobody() {
         let cases = [
             (true, true, true, Good),
@@ -208,7 +164,7 @@ mod tests {
     #[test]
     fn with_rsct_only_its_port_is_of_interest() {
         let port = Ok(PortUse { tcp_listens: true, udp_bound: true });
-        let seen = Seen { status: None, trusted: Ok(0), reached: vec![], port, has_rsct: true };
+        let seen = Seen { status: None, trusted: Ok(0), port, has_rsct: true };
         assert_eq!(judge(&seen), [PORT.ok("RSCT listens on TCP and UDP")]);
     }
 }

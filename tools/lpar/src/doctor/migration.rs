@@ -1,12 +1,15 @@
 //! Can the partition migrate while it runs, and how did the last migration go?
 
+use std::time::Duration;
+
 use platform::capability::Answer;
-use platform::mobility::{Event, Progress};
+use platform::mobility::{Event, Progress, Watch};
 
 use super::{Finding, Subject, Told};
 
 const ABLE: Subject = Subject::new("can migrate", "/proc/device-tree/ibm,migratable-partition, /sys/kernel/mobility");
 const LAST: Subject = Subject::new("last migration", "/dev/kmsg");
+const SINCE: Subject = Subject::new("a console has it since", "/dev/kmsg, the agent, RSCT");
 const HOOKS: Subject = Subject::new("hooks", "/etc/lparkit/hooks.d, /etc/drmgr.d");
 
 /// What has to be seen.
@@ -15,8 +18,17 @@ pub(crate) struct Seen {
     pub(crate) able: Answer,
     /// What the kernel's log says about migrations, the oldest first.
     pub(crate) log: Told<Vec<Event>>,
+    /// How long ago the partition moved, as far as the kernel's log goes back.
+    pub(crate) moved_ago: Told<Option<Duration>>,
+    /// Whether a console has a session with it now; none when nobody can say.
+    pub(crate) is_connected: Option<bool>,
+    /// RSCT is there: the console talks to it.
+    pub(crate) has_rsct: bool,
     pub(crate) hooks: Told<Vec<Hook>>,
 }
+
+/// A console that has not found the partition by then needs help.
+const LATELY: Duration = Duration::from_secs(10 * 60);
 
 /// A file where hooks are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +49,32 @@ pub(crate) enum Obstacle {
 }
 
 pub(super) fn judge(seen: &Seen) -> Vec<Finding> {
-    vec![able(&seen.able), LAST.judge(&seen.log, |log| last(log)), HOOKS.judge(&seen.hooks, |found| hooks(found))]
+    vec![
+        able(&seen.able),
+        LAST.judge(&seen.log, |log| last(log)),
+        SINCE.judge(&seen.moved_ago, |ago| since(*ago, seen.is_connected, seen.has_rsct)),
+        HOOKS.judge(&seen.hooks, |found| hooks(found)),
+    ]
+}
+
+/// Where it arrives another console manages it, which has to be met first.
+fn since(moved_ago: Option<Duration>, is_connected: Option<bool>, has_rsct: bool) -> Finding {
+    let Some(ago) = moved_ago.filter(|ago| *ago <= LATELY) else {
+        return SINCE.ok("it has not moved in the last ten minutes");
+    };
+    let moved = format!("it moved {} s ago", ago.as_secs());
+    match is_connected {
+        Some(true) => SINCE.ok(format!("{moved}, and a console has it")),
+        None => SINCE.cannot_tell(format!("{moved}; nobody tells of a console"), None),
+        Some(false) if has_rsct => SINCE.warn(
+            format!("{moved}, and no console has it since"),
+            "wait five minutes; then /opt/rsct/bin/rmcctrl -z && /opt/rsct/bin/rmcctrl -A && /opt/rsct/bin/rmcctrl -p",
+        ),
+        Some(false) => SINCE.warn(
+            format!("{moved}, and no console has it since"),
+            "the console there has to be trusted (lpar trust list); systemctl reload lpard looks for it at once",
+        ),
+    }
 }
 
 fn able(answer: &Answer) -> Finding {
@@ -51,7 +88,9 @@ fn able(answer: &Answer) -> Finding {
 }
 
 fn last(log: &[Event]) -> Finding {
-    let Some(progress) = log.iter().rev().find_map(|event| event.progress()) else {
+    let mut watch = Watch::default();
+    let progress = |event: &Event| if watch.is_over(event) { Some(Progress::Completed) } else { event.progress() };
+    let Some(progress) = log.iter().filter_map(progress).last() else {
         return LAST.ok("none since the kernel started, as far as its log goes back");
     };
     let stale = of_the_last(log).iter().rev().find(|event| matches!(event, Event::DeviceTreeFailed { .. }));
@@ -100,6 +139,8 @@ fn hooks(found: &[Hook]) -> Finding {
 
 #[cfg(test)]
 mod tests {
+    use platform::mobility::VasiState;
+
     use super::*;
     use crate::doctor::Verdict;
 
@@ -111,10 +152,12 @@ mod tests {
         let done = TransferUnconfirmed { error: -95 };
         let gave_up = AttemptFailed { attempt: 5, of: 5, error: -5 };
         let stale = DeviceTreeFailed { error: -19 };
-        let cases: [(&[Event], Verdict); 8] = [
+        let unexpected = Event::Unexpected { state: VasiState::Aborted };
+        let cases: [(&[Event], Verdict); 9] = [
             (&[], Verdict::Ok),
             (&[called, woken, WaitingForTransfer, done], Verdict::Ok),
             (&[called, woken, WaitingForTransfer], Verdict::Warn),
+            (&[called, woken, WaitingForTransfer, unexpected], Verdict::Ok),
             (&[called, gave_up], Verdict::Warn),
             (&[called, gave_up, called, woken, WaitingForTransfer, done], Verdict::Ok),
             (&[called, woken, stale, WaitingForTransfer, done], Verdict::Fail),
@@ -125,6 +168,23 @@ mod tests {
             assert_eq!(last(log).verdict, verdict, "{log:?}");
         }
         assert!(last(&[called, gave_up]).found.contains("attempt 5 of 5"));
+    }
+
+    #[test]
+    fn after_a_migration_a_console_has_to_find_it() {
+        let at = |seconds| Some(Duration::from_secs(seconds));
+        let cases = [
+            (None, Some(false), Verdict::Ok),
+            (at(700), Some(false), Verdict::Ok),
+            (at(60), Some(true), Verdict::Ok),
+            (at(60), Some(false), Verdict::Warn),
+            (at(60), None, Verdict::CannotTell),
+        ];
+        for (ago, is_connected, verdict) in cases {
+            assert_eq!(since(ago, is_connected, false).verdict, verdict, "{ago:?} {is_connected:?}");
+        }
+        let advice = |has_rsct| since(at(60), Some(false), has_rsct).mend.unwrap();
+        assert!(advice(true).contains("rmcctrl -z") && advice(false).contains("reload lpard"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod adapter;
 mod agent;
 mod console;
+mod echo;
 mod firewall;
 mod kernel_log;
 mod migration;
@@ -10,10 +11,13 @@ mod partition;
 mod processes;
 mod resize;
 mod rsct;
+mod way;
 
 use sysroot::{Ended, Outcome, Sysroot};
 
 use super::{Seen, Told, clock, events, storage};
+use crate::agent::answer::Trust;
+use crate::agent::{Method, ask_or_read};
 use crate::error::chain;
 use processes::Processes;
 
@@ -28,14 +32,22 @@ pub(crate) fn everything(sysroot: &Sysroot) -> Seen {
     let has_rsct = rsct::is_installed(sysroot);
     let agent = agent::read(sysroot, &processes, has_rsct);
     let adapter = adapter::read(sysroot, &processes);
+    let (interface, status) = (adapter.management_interface(), agent.answer.status());
+    let trust = told(ask_or_read::<Trust>(sysroot, Method::TrustList, lpard::trust_here));
+    let rsct = has_rsct.then(|| rsct::read(sysroot, &processes));
+    let is_connected = match &rsct {
+        Some(rsct) => rsct.is_connected(),
+        None => status.map(|status| status.session.is_some()),
+    };
     Seen {
         partition: partition::read(sysroot),
-        console: console::read(sysroot, adapter.management_interface(), agent.answer.status(), has_rsct),
+        console: console::read(sysroot, status, &trust, has_rsct),
+        way: way::read(sysroot, interface, status, &trust, rsct.as_ref()),
         adapter,
         agent,
         firewall: firewall::read(sysroot),
         resize: resize::read(sysroot),
-        migration: migration::read(sysroot),
+        migration: migration::read(sysroot, is_connected, has_rsct),
         events: events::Seen {
             has_error_log: ERROR_LOGS.iter().any(|log| sysroot.exists(log)),
             rtas_errd_runs: processes.has("rtas_errd"),
@@ -48,7 +60,7 @@ pub(crate) fn everything(sysroot: &Sysroot) -> Seen {
         storage: storage::Seen(
             storage::PLACES.iter().map(|(place, path)| (*place, told(sysroot.space(path)))).collect(),
         ),
-        rsct: has_rsct.then(|| rsct::read(sysroot, &processes)),
+        rsct,
     }
 }
 

@@ -13,6 +13,7 @@ const DAEMONS: Subject = Subject::new("daemons", "/proc");
 const CONSOLE: Subject = Subject::new("console known", "lsrsrc IBM.MCP");
 const DOMAIN: Subject = Subject::new("management domain", "rmcdomainstatus -s ctrmc");
 const KEYS: Subject = Subject::new("keys", "/var/ct/cfg");
+const NAMES: Subject = Subject::new("own names and keys", "ctsvhbac");
 const ESCALATION: Subject = Subject::new("if all else fails", "the findings above");
 
 /// The subsystems that a managed partition needs, by their programs; the kernel cuts names after 15 characters.
@@ -40,6 +41,17 @@ pub(crate) struct Seen {
     pub(crate) domain: Told<String>,
     /// Which of [`KEY_FILES`] are there.
     pub(crate) keys: [bool; KEY_FILES.len()],
+    /// What `ctsvhbac` prints, whether it ends well or not.
+    pub(crate) verification: Told<String>,
+}
+
+impl Seen {
+    /// Whether a console has this partition, as far as RSCT tells.
+    pub(crate) fn is_connected(&self) -> Option<bool> {
+        let is_in_band = self.processes.as_ref().is_ok_and(|processes| processes.contains(IN_BAND));
+        let said = self.domain.as_ref().ok()?;
+        Some(is_in_band || control_points(said).iter().any(|(state, _)| is_up(*state)))
+    }
 }
 
 /// Programs without which nothing works.
@@ -58,6 +70,7 @@ pub(super) fn judge(seen: &Seen) -> Vec<Finding> {
         CONSOLE.judge(&seen.consoles, |said| consoles(said, in_band)),
         DOMAIN.judge(&seen.domain, |said| domain(said)),
         keys(seen.keys),
+        NAMES.judge(&seen.verification, |said| names(said)),
     ];
     findings.extend(escalation(&findings));
     findings
@@ -136,10 +149,8 @@ fn consoles(said: &str, in_band: bool) -> Finding {
 
 /// `  I A  0xef889c809d9617c7  0001  9.57.24.139` below "Management Control Points".
 fn domain(said: &str) -> Finding {
-    let points = said.lines().skip_while(|line| !line.contains("Management Control Points")).skip(1);
-    let points: Vec<(char, &str)> =
-        points.take_while(|line| line.starts_with(char::is_whitespace)).filter_map(control_point).collect();
-    let Some((state, console)) = points.iter().find(|(state, _)| !matches!(state, 'I' | 'S')).or(points.first()) else {
+    let points = control_points(said);
+    let Some((state, console)) = points.iter().find(|(state, _)| !is_up(*state)).or(points.first()) else {
         return DOMAIN.fail("no console in it", "see the consoles above");
     };
     match state {
@@ -161,6 +172,15 @@ fn domain(said: &str) -> Finding {
     }
 }
 
+fn control_points(said: &str) -> Vec<(char, &str)> {
+    let points = said.lines().skip_while(|line| !line.contains("Management Control Points")).skip(1);
+    points.take_while(|line| line.starts_with(char::is_whitespace)).filter_map(control_point).collect()
+}
+
+fn is_up(state: char) -> bool {
+    matches!(state, 'I' | 'S')
+}
+
 fn control_point(line: &str) -> Option<(char, &str)> {
     let mut words = line.split_ascii_whitespace();
     let state = words.next()?.chars().next()?;
@@ -172,12 +192,36 @@ fn keys(there: [bool; KEY_FILES.len()]) -> Finding {
     let missing: Vec<&str> =
         KEY_FILES.into_iter().zip(there).filter_map(|(name, is_there)| (!is_there).then_some(name)).collect();
     match missing.len() {
-        0 => KEYS.ok("there; ctsvhbac tells whether they belong together"),
+        0 => KEYS.ok("there"),
         count if count == KEY_FILES.len() => {
             KEYS.warn("none: they are made when ctcas starts", "/opt/rsct/bin/rmcctrl -s")
         }
         _ => KEYS.fail(format!("missing: {}", missing.join(", ")), "/opt/rsct/bin/ctskeygen -n, then ctsthl"),
     }
+}
+
+/// The keys are a pair, and each name and address of this partition stands for them in its own list of trusted hosts. What is not
+/// so has a line with "Attention"; that there is one, and that `Identity:` names whom it is about, is all that is relied on.
+fn names(said: &str) -> Finding {
+    let value = |line: &str| line.trim().strip_prefix("Identity:").map(|value| value.trim().to_owned());
+    let (mut about, mut wrong) = (None, Vec::new());
+    for line in said.lines() {
+        about = value(line).or(about);
+        if line.contains("Attention") {
+            wrong.push(about.clone().unwrap_or_else(|| "the key pair".to_owned()));
+        }
+    }
+    if wrong.is_empty() {
+        if about.is_none() {
+            return NAMES.cannot_tell("ctsvhbac does not say", Some("/opt/rsct/bin/ctsvhbac"));
+        }
+        return NAMES.ok("ctsvhbac finds nothing wrong");
+    }
+    NAMES.fail(
+        format!("not as it should be: {}; so it is after another name or address was given", wrong.join(", ")),
+        "/opt/rsct/bin/ctsvhbac says what; ctsthl -a adds a name with this partition's key (ctskeygen -d); then rmcctrl -z; rmcctrl \
+         -A; rmcctrl -p",
+    )
 }
 
 /// The ritual, in its order, with what it must not be used on.
@@ -207,7 +251,16 @@ mod tests {
             consoles: Ok("resource 1:\n        HMCName           = \"9042DR7*16BB22D\"\n".into()),
             domain: Ok(status('I')),
             keys: [true; 3],
+            verification: Ok(verified("Trusted host")),
         }
+    }
+
+    /// Of its shape only what is documented publicly is relied on.
+    fn verified(second: &str) -> String {
+        format!(
+            "Key Parity: Public and private keys are in pair\n  Identity:  lpar1\n    Status:  Trusted host\n  Identity:  10.0.0.9\n    \
+             Status:  {second}\n"
+        )
     }
 
     fn status(state: char) -> String {
@@ -223,13 +276,14 @@ mod tests {
 
     #[test]
     fn each_thing_that_is_missing_fails_and_the_ritual_follows() {
-        let cases: [(Seen, &str); 6] = [
+        let cases: [(Seen, &str); 7] = [
             (Seen { programs: BTreeSet::new(), ..seen() }, "programs"),
             (Seen { has_definition: false, ..seen() }, "DynamicRM"),
             (Seen { has_drmgr: false, ..seen() }, "drmgr"),
             (Seen { node_id: Ok(None), ..seen() }, "node id"),
             (Seen { processes: Ok(BTreeSet::new()), ..seen() }, "daemons"),
             (Seen { consoles: Ok(String::new()), ..seen() }, "console known"),
+            (Seen { verification: Ok(verified("Attention - not in the list")), ..seen() }, "own names and keys"),
         ];
         for (seen, subject) in cases {
             let findings = judge(&seen);
@@ -263,6 +317,23 @@ mod tests {
         assert_eq!(domain("").verdict, Fail);
         let nodes = "Management Domain Status: Managed Nodes\n  O a  0x1  0002  9.2.5.33\n";
         assert_eq!(domain(&format!("{}{nodes}", status('I'))).verdict, Good);
+    }
+
+    #[test]
+    fn a_name_that_nobody_would_believe_is_named() {
+        assert_eq!(names(&verified("Trusted host")).verdict, Good);
+        assert!(names(&verified("Attention - another key")).found.contains("10.0.0.9"));
+        assert!(names("Key Parity: Attention - no pair\nIdentity: lpar1\n").found.contains("the key pair"));
+        assert_eq!(names("").verdict, CannotTell);
+    }
+
+    #[test]
+    fn who_is_connected_is_told_by_the_domain_or_comes_through_the_hypervisor() {
+        let with = |state| Seen { domain: Ok(status(state)), ..seen() }.is_connected();
+        assert_eq!((with('I'), with('i'), with('O')), (Some(true), Some(false), Some(false)));
+        assert_eq!(Seen { domain: Err("hangs".into()), ..seen() }.is_connected(), None);
+        let processes = Ok([IN_BAND.to_owned()].into());
+        assert_eq!(Seen { processes, domain: Ok(String::new()), ..seen() }.is_connected(), Some(true));
     }
 
     #[test]

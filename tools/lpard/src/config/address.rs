@@ -12,17 +12,19 @@ pub(crate) const PORT: u16 = 657;
 /// An address with the name of the interface that it belongs to. The number of the interface is looked up only when the
 /// address is used: interfaces come and go.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct ConsoleAddress {
-    pub(crate) ip: IpAddr,
+pub struct ConsoleAddress {
+    /// The address.
+    pub ip: IpAddr,
     /// Which interface; needed for link-local addresses.
-    pub(crate) interface: Option<String>,
-    pub(crate) port: u16,
+    pub interface: Option<String>,
+    /// The port.
+    pub port: u16,
 }
 
 /// Text that is no such address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("'{text}' is no address of a console: {reason}")]
-pub(crate) struct AddressError {
+pub struct AddressError {
     text: String,
     reason: &'static str,
 }

@@ -3,7 +3,6 @@
 
 use std::net::IpAddr;
 
-use platform::adapter::{Adapter, management_candidates};
 use platform::console_string::ConsoleString;
 use sysroot::Sysroot;
 use wire::discovery::PORT;
@@ -34,15 +33,6 @@ pub(super) fn with_first(mut consoles: Consoles, first: Option<&ConsoleAddress>)
     consoles.addresses.sort_by_key(|address| Some(address) != first);
     consoles.addresses.extend(discovered.cloned());
     consoles
-}
-
-/// The interface of the management network: the one that is configured, else the most likely one.
-pub(super) fn management_interface(settings: &ConsoleSettings, adapters: &[Adapter]) -> Option<String> {
-    let likely = || {
-        let candidates = management_candidates(adapters);
-        Some(candidates.first()?.adapter.interface.as_ref()?.name.clone())
-    };
-    settings.adapter.clone().or_else(likely)
 }
 
 /// Whom to call.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use nix::unistd::{geteuid, getpid};
+use platform::adapter::management_interface;
 use platform::console_string::{self, ConsoleString};
 use wire::message::Answer;
 use wire::message::answer::{Failure, Refusal, RefusalReason};
@@ -169,7 +170,7 @@ impl Root {
 
     fn consoles(&self) -> crate::parts::message::Consoles {
         let adapters = platform::adapter::read(&self.sysroot).unwrap_or_default();
-        let interface = consoles::management_interface(&self.config.console, &adapters);
+        let interface = management_interface(self.config.console.adapter.as_deref(), &adapters).map(str::to_owned);
         let all = consoles::consoles(&self.config.console, &self.trusted, interface, &self.announced());
         consoles::with_first(all, consoles::last(&self.sysroot).as_ref())
     }

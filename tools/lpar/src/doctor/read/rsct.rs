@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sysroot::{Program, Sysroot};
+use sysroot::{Ended, Program, Sysroot};
 
 use super::{Processes, told, told_by};
 use crate::doctor::Told;
@@ -34,12 +34,26 @@ pub(super) fn read(sysroot: &Sysroot, processes: &Processes) -> Seen {
             Program::new(bin("rmcdomainstatus"), PATIENCE).argument("-s").argument("ctrmc"),
             "rmcdomainstatus",
         ),
+        verification: verification(sysroot, Program::new(bin("ctsvhbac"), PATIENCE)),
         keys: KEY_FILES.map(|name| sysroot.exists(format!("var/ct/cfg/{name}"))),
     }
 }
 
-fn said(sysroot: &Sysroot, mut program: Program, name: &str) -> Told<String> {
+fn said(sysroot: &Sysroot, program: Program, name: &str) -> Told<String> {
+    told_by(&told(sysroot.run(&in_english(program)))?, name)
+}
+
+/// One that found something wrong may end as if it had failed: what it printed counts.
+fn verification(sysroot: &Sysroot, program: Program) -> Told<String> {
+    let outcome = told(sysroot.run(&in_english(program)))?;
+    match outcome.ended {
+        Ended::Exited(_) => Ok(String::from_utf8_lossy(&outcome.output).into_owned()),
+        _ => told_by(&outcome, "ctsvhbac"),
+    }
+}
+
+fn in_english(mut program: Program) -> Program {
     program.environment =
         [("LC_ALL".to_owned(), "C".into()), ("PATH".to_owned(), "/usr/bin:/bin:/opt/rsct/bin".into())].into();
-    told_by(&told(sysroot.run(&program))?, name)
+    program
 }

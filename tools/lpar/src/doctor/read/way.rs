@@ -1,0 +1,213 @@
+//! Whom the agent calls, and what comes of calling them.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, SocketAddrV6, TcpStream};
+use std::thread;
+use std::time::Duration;
+
+use lpard::{ConfiguredConsole, ConsoleAddress};
+use platform::console_string::{self, ConsoleString};
+use platform::route::{self, Route};
+use sysroot::Sysroot;
+
+use super::{echo, told};
+use crate::agent::answer::{Status, Trust};
+use crate::doctor::way::{Call, Echo, Reach, Seen};
+use crate::doctor::{Told, rsct};
+
+/// The port of the session, which is also that of IBM's RMC.
+const PORT: u16 = 657;
+/// The kernel asks three times, a second apart, whether anybody on the link has an address.
+const PATIENCE: Duration = Duration::from_secs(4);
+/// The kernel's way to the hypervisor's parameters.
+const PARAMETERS: &str = "dev/papr-sysparm";
+const RECORDED: &str = "a recorded machine calls nobody";
+
+/// `interface` is that of the management network, if there is one.
+pub(super) fn read(
+    sysroot: &Sysroot,
+    interface: Option<&str>,
+    status: Option<&Status>,
+    trust: &Told<Trust>,
+    rsct: Option<&rsct::Seen>,
+) -> Seen {
+    let named = told(console_string::read(sysroot)).and_then(|named| {
+        let nobody_can_ask = named.is_empty() && !sysroot.exists(PARAMETERS);
+        if nobody_can_ask { Err(format!("/{PARAMETERS} is not there to ask it (Linux 6.8 has it)")) } else { Ok(named) }
+    });
+    let routes = told(route::read(sysroot));
+    let session = status.and_then(|status| status.session.as_ref()?.address.parse::<ConsoleAddress>().ok());
+    // A configuration that cannot be read is the agent's topic.
+    let nothing = ConfiguredConsole { addresses: Vec::new(), adapter: None, discovers: true };
+    let configured = lpard::configured_console(sysroot).unwrap_or(nothing);
+    let consoles = trust.as_ref().map_or(&[][..], |trust| trust.consoles.as_slice()).iter();
+    let without_address = consoles.clone().filter(|console| console.addresses.is_empty());
+    let without_address = without_address.map(|console| console.name.clone()).collect();
+    let trusted: Vec<(IpAddr, u16)> =
+        consoles.flat_map(|console| console.addresses.iter().map(|ip| (*ip, console.port))).collect();
+    let addresses = match &session {
+        Some(session) => vec![session.clone()],
+        None => addresses(&configured, named.as_deref().unwrap_or_default(), &trusted, interface),
+    };
+    let calls = try_all(sysroot, addresses, session.is_none(), routes.as_deref().unwrap_or_default());
+    Seen {
+        named,
+        session: session.map(|session| session.ip),
+        discovers: configured.discovers && interface.is_some(),
+        without_address,
+        interface: interface.map(str::to_owned),
+        calls,
+        routes,
+        is_connected: status.is_some_and(|status| status.session.is_some())
+            || rsct.is_some_and(|rsct| rsct.is_connected() == Some(true)),
+        has_rsct: rsct.is_some(),
+    }
+}
+
+/// Whom the agent calls, in its order; nobody twice.
+fn addresses(
+    configured: &ConfiguredConsole,
+    named: &[ConsoleString],
+    trusted: &[(IpAddr, u16)],
+    interface: Option<&str>,
+) -> Vec<ConsoleAddress> {
+    let on_link = |(ip, port): (IpAddr, u16)| {
+        let is_link_local = matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
+        ConsoleAddress { ip, interface: interface.filter(|_| is_link_local).map(str::to_owned), port }
+    };
+    let named = named.iter().filter(|_| configured.discovers).flat_map(|console| &console.addresses);
+    let named = named.map(|ip| on_link((*ip, PORT)));
+    let all = configured.addresses.iter().cloned().chain(named).chain(trusted.iter().copied().map(on_link));
+    let mut addresses = Vec::new();
+    for address in all {
+        if !addresses.contains(&address) {
+            addresses.push(address);
+        }
+    }
+    addresses
+}
+
+/// Each may take its time to fail: all at once.
+fn try_all(sysroot: &Sysroot, addresses: Vec<ConsoleAddress>, connects: bool, routes: &[Route]) -> Vec<Call> {
+    thread::scope(|scope| {
+        let begun: Vec<_> = addresses
+            .into_iter()
+            .map(|address| scope.spawn(move || try_one(sysroot, address, connects, routes)))
+            .collect();
+        begun.into_iter().filter_map(|thread| thread.join().ok()).collect()
+    })
+}
+
+fn try_one(sysroot: &Sysroot, address: ConsoleAddress, connects: bool, routes: &[Route]) -> Call {
+    let to = resolve(sysroot, &address);
+    let reach = connects.then(|| reach(sysroot, to));
+    let may_answer = matches!(reach, None | Some(Reach::Connected | Reach::Refused));
+    let through = address.interface.as_deref().or_else(|| route::ways(routes, address.ip).first().copied());
+    let echo = through.zip(to).filter(|_| may_answer).map(|(through, to)| echoed(sysroot, through, to));
+    let ConsoleAddress { ip, interface, port } = address;
+    Call { ip, port, interface, reach, echo }
+}
+
+/// Connects and hangs up: a console sees a partition that changed its mind.
+fn reach(sysroot: &Sysroot, to: Option<SocketAddr>) -> Reach {
+    if !sysroot.is_live() {
+        return Reach::Untried(RECORDED.into());
+    }
+    let Some(to) = to else { return Reach::Untried("there is no management adapter to call it through".into()) };
+    match TcpStream::connect_timeout(&to, PATIENCE) {
+        Ok(_) => Reach::Connected,
+        Err(error) => match error.kind() {
+            io::ErrorKind::ConnectionRefused => Reach::Refused,
+            io::ErrorKind::HostUnreachable => Reach::NoNeighbour,
+            io::ErrorKind::NetworkUnreachable => Reach::NoRoute,
+            io::ErrorKind::TimedOut => Reach::Silent,
+            _ => Reach::Untried(error.to_string()),
+        },
+    }
+}
+
+/// Neither asks a recorded machine anybody.
+fn echoed(sysroot: &Sysroot, through: &str, mut to: SocketAddr) -> Echo {
+    if !sysroot.is_live() {
+        return Echo::Untried(RECORDED.into());
+    }
+    let mtu = sysroot.read_text(format!("sys/class/net/{through}/mtu")).ok();
+    let Some(mtu_bytes) = mtu.and_then(|text| text.trim().parse().ok()) else {
+        return Echo::Untried(format!("how large a packet {through} takes is not told"));
+    };
+    // To a raw socket a port is a protocol.
+    to.set_port(0);
+    echo::ask(to, mtu_bytes)
+}
+
+/// A link-local address needs the number of its interface.
+fn resolve(sysroot: &Sysroot, address: &ConsoleAddress) -> Option<SocketAddr> {
+    match (address.ip, &address.interface) {
+        (IpAddr::V6(ip), Some(interface)) => {
+            let index = sysroot.read_text(format!("sys/class/net/{interface}/ifindex")).ok()?;
+            Some(SocketAddrV6::new(ip, address.port, 0, index.trim().parse().ok()?).into())
+        }
+        (IpAddr::V6(ip), None) if ip.is_unicast_link_local() => None,
+        (ip, _) => Some(SocketAddr::new(ip, address.port)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn those_who_are_called_are_the_agents_in_its_order() {
+        let configured = |discovers| ConfiguredConsole {
+            addresses: vec!["[fe80::1%env9]:657".parse().unwrap()],
+            adapter: None,
+            discovers,
+        };
+        let named = [ConsoleString { addresses: vec![ip("fe80::2"), ip("10.0.0.2")], ..ConsoleString::default() }];
+        let trusted = [(ip("10.0.0.2"), 657), (ip("10.0.0.3"), 700)];
+        let shown = |discovers| -> Vec<String> {
+            let found = addresses(&configured(discovers), &named, &trusted, Some("env4"));
+            found.iter().map(ToString::to_string).collect()
+        };
+        assert_eq!(shown(true), ["[fe80::1%env9]:657", "[fe80::2%env4]:657", "10.0.0.2:657", "10.0.0.3:700"]);
+        assert_eq!(shown(false), ["[fe80::1%env9]:657", "10.0.0.2:657", "10.0.0.3:700"]);
+    }
+
+    #[test]
+    fn a_link_local_address_is_called_through_its_adapter() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("sys/class/net/env4/ifindex");
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, "7\n").unwrap();
+        let sysroot = Sysroot::at(dir.path()).unwrap();
+        let address = |text: &str| text.parse::<ConsoleAddress>().unwrap();
+        let found = resolve(&sysroot, &address("[fe80::1%env4]:657"));
+        assert_eq!(found, Some(SocketAddrV6::new("fe80::1".parse().unwrap(), 657, 0, 7).into()));
+        let nowhere = ConsoleAddress { ip: ip("fe80::1"), interface: None, port: 657 };
+        assert_eq!(resolve(&sysroot, &nowhere), None);
+        assert_eq!(resolve(&sysroot, &address("10.0.0.1")), "10.0.0.1:657".parse().ok());
+    }
+
+    #[test]
+    fn a_recorded_machine_calls_nobody() {
+        let dir = tempfile::tempdir().unwrap();
+        let sysroot = Sysroot::at(dir.path()).unwrap();
+        let calls = try_all(&sysroot, vec!["127.0.0.1:9".parse().unwrap()], true, &[]);
+        assert_eq!(calls[0].reach, Some(Reach::Untried(RECORDED.into())));
+        assert_eq!(calls[0].echo, None);
+    }
+
+    #[test]
+    fn who_refuses_is_there_and_is_told_from_who_listens() {
+        let live = Sysroot::at("/").unwrap();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        assert_eq!(reach(&live, Some(address)), Reach::Connected);
+        drop(listener);
+        assert_eq!(reach(&live, Some(address)), Reach::Refused);
+    }
+}
