@@ -12,7 +12,8 @@
 //!   `openat2(RESOLVE_IN_ROOT)` (nix has it; Linux 5.6), so that an absolute link of the recorded machine stays in the record.
 //! - Reads are bounded. Every error names operation, path and cause; [`Error::errno`] gives the kernel's number.
 //! - [`Sysroot::rtas`] and [`Sysroot::rtas_through_work_area`] call the firmware, for the few calls on their lists.
-//! - These, [`Sysroot::system_parameter`] and what programs do not inherit are the only unsafe code of the workspace.
+//! - These, [`Sysroot::system_parameter`], [`Sysroot::process`] and what programs do not inherit are the only unsafe code of
+//!   the workspace.
 //! - [`Sysroot::write_attribute`] is one `write(2)`, as sysfs and procfs want it. [`Sysroot::replace_file`] is whole or absent.
 //!
 //! The rule is enforced: crates that use this one link their `clippy.toml` to `callers/clippy.toml` here, which disallows
@@ -24,6 +25,7 @@ mod command;
 mod datagram;
 mod error;
 mod lock;
+mod process;
 mod read;
 mod resolve;
 mod rtas;
@@ -40,6 +42,7 @@ use std::path::Path;
 pub use command::{Ended, Outcome, Program};
 pub use error::{Error, Operation};
 pub use lock::{Guard, Owner};
+pub use process::Process;
 pub use read::{READ_LIMIT_BYTES, Stat};
 pub use space::Space;
 pub use uname::Uname;

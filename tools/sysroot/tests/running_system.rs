@@ -2,12 +2,14 @@
 #![allow(clippy::unwrap_used)]
 #![allow(unsafe_code, reason = "setpriority(2) has no safe wrapper")]
 
+use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
 use sysroot::{Ended, Error, Program, Sysroot};
 
@@ -195,4 +197,20 @@ fn a_system_without_parameters_has_none() {
     if !std::path::Path::new("/dev/papr-sysparm").exists() {
         assert_eq!(live().system_parameter(0).unwrap(), None);
     }
+}
+
+#[test]
+fn the_end_of_a_process_is_told_before_anybody_waits_for_it() {
+    let mut child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let process = live().process(child.id()).unwrap().unwrap();
+    assert!(!process.has_ended());
+    drop(child.stdin.take());
+    let mut sockets = [PollFd::new(process.as_fd(), PollFlags::POLLIN)];
+    assert_eq!(poll(&mut sockets, PollTimeout::from(10_000_u16)), Ok(1));
+    assert!(process.has_ended());
+    let late = live().process(child.id()).unwrap();
+    assert!(late.is_some_and(|process| process.has_ended()), "its number is kept until somebody waits");
+    child.wait().unwrap();
+    assert!(process.has_ended());
+    assert!(live().process(u32::MAX).unwrap().is_none());
 }
