@@ -1,13 +1,30 @@
 //! What firmware reports (RTAS events): where it is read, and what becomes of it.
 //!
-//! Reading `/proc/ppc64/rtas/error_log` takes an event away from whoever else would read it. So where `rtas_errd` runs,
-//! its log (`/var/log/platform`) is followed instead; that it runs is asked again before each reading, because it may be
-//! started at any time.
+//! # Theory of operation
+//!
+//! Reading `/proc/ppc64/rtas/error_log` takes an event away from whoever else would read it. `rtas_errd` reads it where it
+//! runs, and writes each event to its log (`/var/log/platform`). So there are two sources:
+//!
+//! ```text
+//!                       .---- an event waits, or the log grew; rtas_errd is found ----.
+//!                       |                                                              v
+//!   kernel: waits for error_log and the log                    rtas_errd: waits for the log and for its end
+//!                       ^                                                              |
+//!                       '---- it ended, and no other one is found ---------------------'
+//! ```
+//!
+//! - Whether it runs is asked before each reading of the kernel's file, which wakes it and us at once. One that starts in the
+//!   moment between that question and the reading cannot be excluded: it may miss that one event.
+//! - The log is always read on from where it was read to, whoever is the source. So an event is not lost that an `rtas_errd`
+//!   took before we noticed it, nor one that it wrote before it ended.
+//! - When it starts, it copies to its log what it finds in the system's log and not in its own, and that may be events that we
+//!   took (ppc64-diag, `rtas_errd/update.c`; the kernel prints whole events with `rtasmsgs=on`). They are known by their number.
 
+mod daemon;
 mod error_log;
 mod platform_log;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::os::fd::BorrowedFd;
 use std::path::Path;
@@ -21,11 +38,12 @@ use wire::message::inventory::HealthState;
 use crate::hooks::{Fact, Occasion, Point};
 use crate::log::{Entry, Level};
 
+use daemon::Daemon;
 use error_log::ErrorLog;
 use platform_log::PlatformLog;
 
-/// The daemon that reads the events on a system with ppc64-diag.
-const RTAS_ERRD: &str = "rtas_errd";
+/// So many numbers of events are remembered that were taken from the kernel. The kernel keeps 64 events.
+const REMEMBERED: usize = 1024;
 
 /// An event with the kernel's number of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -89,21 +107,17 @@ impl Reported {
     }
 }
 
-/// Where events are read.
-#[derive(Debug)]
-enum Source {
-    /// Nowhere: no partition, or no right to.
-    None,
-    /// From the kernel.
-    Kernel(ErrorLog),
-    /// From rtas_errd's log.
-    Daemon(PlatformLog),
-}
-
 /// The events of this machine: where they come from, and the last of them.
 #[derive(Debug)]
 pub(crate) struct Firmware {
-    source: Source,
+    /// None where there is no `/var/log`.
+    log: Option<PlatformLog>,
+    /// None where there is no partition, or no right to.
+    kernel: Option<ErrorLog>,
+    /// Who reads the kernel's file, so that we do not.
+    daemon: Option<Daemon>,
+    /// The numbers of events that we took from the kernel.
+    taken: BTreeSet<u64>,
     kept: VecDeque<Reported>,
     keep: usize,
 }
@@ -111,7 +125,15 @@ pub(crate) struct Firmware {
 impl Firmware {
     /// Finds out where to read them, and keeps so many.
     pub(crate) fn open(root: &Path, sysroot: &Sysroot, keep: usize) -> Self {
-        Self { source: source(root, sysroot), kept: VecDeque::new(), keep }
+        Self {
+            // First: what is written from here on is news.
+            log: PlatformLog::follow(root, sysroot),
+            kernel: ErrorLog::open(sysroot),
+            daemon: Daemon::find(sysroot),
+            taken: BTreeSet::new(),
+            kept: VecDeque::new(),
+            keep,
+        }
     }
 
     /// Keeps so many from now on.
@@ -121,37 +143,44 @@ impl Firmware {
     }
 
     /// What to wait for.
-    pub(crate) fn socket(&self) -> Option<BorrowedFd<'_>> {
-        match &self.source {
-            Source::None => None,
-            Source::Kernel(log) => Some(log.socket()),
-            Source::Daemon(log) => Some(log.socket()),
-        }
+    pub(crate) fn sockets(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        let log = self.log.as_ref().map(PlatformLog::socket);
+        let other = match &self.daemon {
+            Some(daemon) => daemon.end(),
+            None => self.kernel.as_ref().map(ErrorLog::socket),
+        };
+        log.into_iter().chain(other)
     }
 
     /// Reads what came.
-    pub(crate) fn look(&mut self, root: &Path, sysroot: &Sysroot) -> Vec<Reported> {
-        let reported = match &mut self.source {
-            Source::None => Vec::new(),
-            Source::Kernel(_) if is_read_by_daemon(sysroot) => {
-                self.source = source(root, sysroot);
-                Vec::new()
-            }
-            Source::Kernel(log) => {
-                let read = log.read();
-                if read.is_none() {
-                    // What is at its end says for ever that it is ready.
-                    self.source = Source::None;
-                }
-                read.unwrap_or_default()
-            }
-            Source::Daemon(log) => log.read(sysroot),
-        };
-        for event in &reported {
-            self.kept.push_back(event.clone());
+    pub(crate) fn look(&mut self, sysroot: &Sysroot) -> Vec<Reported> {
+        if !self.daemon.as_ref().is_some_and(Daemon::surely_runs) {
+            self.daemon = Daemon::find(sysroot);
         }
+        // After that: an rtas_errd that is gone has written what it had to. Before the kernel: what waits there is later.
+        let mut reported = self.log.as_mut().map(|log| log.read(sysroot)).unwrap_or_default();
+        reported.retain(|event| event.number.is_none_or(|number| !self.taken.contains(&number)));
+        if self.daemon.is_none() {
+            reported.extend(self.take());
+        }
+        self.kept.extend(reported.iter().cloned());
         self.drop_oldest();
         reported
+    }
+
+    /// Takes what waits in the kernel, where nobody else would.
+    fn take(&mut self) -> Vec<Reported> {
+        let Some(taken) = self.kernel.as_mut().map(ErrorLog::read) else { return Vec::new() };
+        if taken.is_none() {
+            // What is at its end says for ever that it is ready.
+            self.kernel = None;
+        }
+        let taken = taken.unwrap_or_default();
+        self.taken.extend(taken.iter().filter_map(|event| event.number));
+        while self.taken.len() > REMEMBERED {
+            self.taken.pop_first();
+        }
+        taken
     }
 
     fn drop_oldest(&mut self) {
@@ -167,23 +196,12 @@ impl Firmware {
 /// Where events come from, for people.
 impl fmt::Display for Firmware {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.source {
-            Source::None => "nowhere",
-            Source::Kernel(_) => "the kernel",
-            Source::Daemon(_) => "the log of rtas_errd",
+        f.write_str(match self {
+            Self { daemon: Some(_), log: Some(_), .. } => "the log of rtas_errd",
+            Self { daemon: None, kernel: Some(_), .. } => "the kernel",
+            _ => "nowhere",
         })
     }
-}
-
-fn is_read_by_daemon(sysroot: &Sysroot) -> bool {
-    crate::processes::is_running(sysroot, RTAS_ERRD).unwrap_or(false)
-}
-
-fn source(root: &Path, sysroot: &Sysroot) -> Source {
-    if is_read_by_daemon(sysroot) {
-        return PlatformLog::follow(root, sysroot).map_or(Source::None, Source::Daemon);
-    }
-    ErrorLog::open(sysroot).map_or(Source::None, Source::Kernel)
 }
 
 #[cfg(test)]

@@ -271,12 +271,10 @@ impl Root {
         sockets.extend(self.control.sockets());
         sockets.extend(self.rsct.as_ref().map(|watch| readable(watch.as_fd())));
         // Those that are looked at only when they are ready come last: reading them costs something.
-        let firmware = self.firmware.socket().map(readable);
-        let kernel_log = self.kernel_log.as_ref().map(|log| readable(log.as_fd()));
-        let (firmware_at, kernel_log_at) = (sockets.len(), sockets.len() + usize::from(firmware.is_some()));
-        let (has_firmware, has_kernel_log) = (firmware.is_some(), kernel_log.is_some());
-        sockets.extend(firmware);
-        sockets.extend(kernel_log);
+        let firmware_at = sockets.len();
+        sockets.extend(self.firmware.sockets().map(readable));
+        let kernel_log_at = sockets.len();
+        sockets.extend(self.kernel_log.as_ref().map(|log| readable(log.as_fd())));
         let at_once = self.control.is_behind().then_some(Duration::ZERO);
         let deadlines = [self.agent.deadline(), self.network.deadline(), alive_at, at_once];
         let deadline = deadlines.into_iter().flatten().min();
@@ -284,11 +282,8 @@ impl Root {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(error) => return Err(RootError::Wait(error)),
         }
-        let is_ready = |at: usize| sockets.get(at).is_some_and(|socket| socket.any().unwrap_or_default());
-        Ok(Ready {
-            firmware: has_firmware && is_ready(firmware_at),
-            kernel_log: has_kernel_log && is_ready(kernel_log_at),
-        })
+        let is_ready = |from: usize, to: usize| sockets[from..to].iter().any(|socket| socket.any().unwrap_or_default());
+        Ok(Ready { firmware: is_ready(firmware_at, kernel_log_at), kernel_log: is_ready(kernel_log_at, sockets.len()) })
     }
 
     /// Looks at everything that may have something to say.
@@ -421,7 +416,7 @@ impl Root {
     }
 
     fn look_at_firmware(&mut self) {
-        for event in self.firmware.look(&self.place, &self.sysroot) {
+        for event in self.firmware.look(&self.sysroot) {
             self.log.note(&event.entry());
             if !self.event_worker.run_hooks(event.occasion(), self.config.hooks.clone()) {
                 self.log.warning("the hooks of this event are not run: too many events wait for theirs");

@@ -1,7 +1,11 @@
 //! The control socket of the real agent.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods)] // a test may panic, and builds its machine as it likes
 
 mod agent;
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 use wire::key::PublicKey;
@@ -88,6 +92,42 @@ fn a_migration_by_others_is_noticed_and_followed_up() {
     assert_eq!((&migration["from"]["serial"], &migration["to"]["serial"]), (&json!("2166666"), &json!("7800001")));
     let log = agent.stop();
     assert!(log.contains("has moved from 8286-41A*2166666 to 9009-22A*7800001"), "{log}");
+}
+
+/// As long as the kernel's file is a pipe, what one has read nobody else reads.
+#[test]
+fn events_are_told_whoever_reads_them_from_the_kernel() {
+    const NO_ERROR: [u8; 8] = [0x06, 0, 0, 0xe0, 0, 0, 0, 0];
+    const LOG: &str = "var/log/platform";
+    let machine = Machine::new();
+    machine.fifo("proc/powerpc/rtas/error_log");
+    let mut kernel =
+        OpenOptions::new().read(true).write(true).open(machine.path("proc/powerpc/rtas/error_log")).unwrap();
+    let mut reports = |number: u32| kernel.write_all(&[&number.to_ne_bytes()[..], &NO_ERROR].concat()).unwrap();
+    let written = |number: u32| {
+        format!("RTAS: {number} - RTAS event begin -\nRTAS 0: 060000e0 00000000\nRTAS: {number} - RTAS event end -\n")
+    };
+    machine.file(LOG, written(1));
+    let mut errd = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    machine.file(&format!("proc/{}/comm", errd.id()), "rtas_errd\n");
+    let agent = machine.start();
+    let mut client = Client::connect(machine.root());
+    let mut source = || client.ask("Status", &json!({}))["events_from"].as_str().unwrap().to_owned();
+    assert_eq!(source(), "the log of rtas_errd");
+    let mut follower = Client::connect(machine.root());
+    follower.call_with("Events", &json!({}), &json!({ "more": true }));
+    let mut next = || follower.answer().unwrap()["parameters"]["events"].clone();
+    assert_eq!(next(), json!([]), "what was there before is history");
+    reports(3);
+    machine.file(LOG, written(1) + &written(2));
+    assert_eq!(next()[0]["number"], json!(2));
+    errd.kill().unwrap();
+    assert_eq!(next()[0]["number"], json!(3), "what waited in the kernel is taken when nobody else would");
+    assert_eq!(source(), "the kernel");
+    reports(4);
+    assert_eq!(next()[0]["number"], json!(4));
+    errd.wait().unwrap();
+    agent.stop();
 }
 
 #[test]

@@ -1,7 +1,9 @@
-//! `/var/log/platform`, where rtas_errd writes each event as hexadecimal text. Only what comes while we look is read.
+//! `/var/log/platform`, where rtas_errd writes each event as hexadecimal text. What was there before is history.
 
+use std::fs::Metadata;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
@@ -25,7 +27,9 @@ const END: &[u8] = b"RTAS event end";
 pub(super) struct PlatformLog {
     changes: Inotify,
     path: PathBuf,
-    /// Bytes that were read, in whole events.
+    /// The file's number in its file system; none before there was a file.
+    inode: Option<u64>,
+    /// Bytes of it that were read, in whole events.
     read_bytes: u64,
 }
 
@@ -36,8 +40,9 @@ impl PlatformLog {
         // The file may be rotated away and made again. What is written to other logs wakes nobody.
         let made = AddWatchFlags::IN_CREATE | AddWatchFlags::IN_MOVED_TO;
         changes.add_watch(&root.join(DIRECTORY), made).ok()?;
-        let read_bytes = sysroot.stat(PATH).ok().flatten().map_or(0, |stat| stat.size_bytes);
-        let log = Self { changes, path: root.join(PATH), read_bytes };
+        let metadata = sysroot.open_stream(PATH).ok().and_then(|file| file.metadata().ok());
+        let read_bytes = metadata.as_ref().map_or(0, Metadata::len);
+        let log = Self { changes, path: root.join(PATH), inode: metadata.map(|found| found.ino()), read_bytes };
         log.watch_file();
         Some(log)
     }
@@ -68,8 +73,9 @@ impl PlatformLog {
     /// one is left for the next time all the same.
     fn next_piece(&mut self, sysroot: &Sysroot) -> io::Result<Option<String>> {
         let mut file = sysroot.open_stream(PATH).map_err(io::Error::other)?;
-        if file.metadata()?.len() < self.read_bytes {
-            self.read_bytes = 0; // another file of that name
+        let metadata = file.metadata()?;
+        if self.inode.replace(metadata.ino()) != Some(metadata.ino()) || metadata.len() < self.read_bytes {
+            self.read_bytes = 0; // another file of that name, or it was emptied
         }
         file.seek(SeekFrom::Start(self.read_bytes))?;
         let mut piece = Vec::new();

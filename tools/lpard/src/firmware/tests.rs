@@ -3,8 +3,11 @@
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
+use std::process;
 
 use super::*;
+
+mod turns;
 
 /// A power supply warning in version 6, as firmware sends it: header, extended part with an EP section (LoPAR 2.9).
 fn epow(action: u8, modifier: u8) -> Vec<u8> {
@@ -40,7 +43,7 @@ struct Machine {
 impl Machine {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        for path in ["proc/ppc64/rtas", "proc/77", "var/log"] {
+        for path in ["proc/ppc64/rtas", "var/log"] {
             fs::create_dir_all(directory.path().join(path)).unwrap();
         }
         let sysroot = Sysroot::at(directory.path()).unwrap();
@@ -51,12 +54,23 @@ impl Machine {
         fs::write(self.directory.path().join(path), bytes).unwrap();
     }
 
+    /// A process of that name, which must be one that there is.
+    fn runs(&self, name: &str, number: u32) {
+        fs::create_dir_all(self.directory.path().join(format!("proc/{number}"))).unwrap();
+        self.write(&format!("proc/{number}/comm"), format!("{name}\n"));
+    }
+
+    /// As long as this test does.
+    fn daemon_runs(&self) {
+        self.runs("rtas_errd", process::id());
+    }
+
     fn firmware(&self) -> Firmware {
         Firmware::open(self.directory.path(), &self.sysroot, 3)
     }
 
     fn look(&self, firmware: &mut Firmware) -> Vec<(Option<u64>, &'static str)> {
-        let reported = firmware.look(self.directory.path(), &self.sysroot);
+        let reported = firmware.look(&self.sysroot);
         reported.iter().map(|event| (event.number, event.kind())).collect()
     }
 }
@@ -83,7 +97,7 @@ fn an_event_of_the_kernel_is_told_to_everybody() {
 #[test]
 fn where_rtas_errd_runs_nothing_is_taken_from_it() {
     let machine = Machine::new();
-    machine.write("proc/77/comm", "rtas_errd\n");
+    machine.daemon_runs();
     machine.write("proc/ppc64/rtas/error_log", record(21));
     machine.write("var/log/platform", dumped(20, &epow(1, 1)));
     let mut firmware = machine.firmware();
@@ -103,20 +117,9 @@ fn where_rtas_errd_runs_nothing_is_taken_from_it() {
 }
 
 #[test]
-fn an_rtas_errd_that_starts_later_gets_what_comes() {
-    let machine = Machine::new();
-    machine.write("proc/ppc64/rtas/error_log", "");
-    let mut firmware = machine.firmware();
-    machine.write("proc/77/comm", "rtas_errd\n");
-    machine.write("proc/ppc64/rtas/error_log", record(21));
-    assert_eq!(machine.look(&mut firmware), []);
-    assert_eq!(firmware.to_string(), "the log of rtas_errd");
-}
-
-#[test]
 fn only_the_last_ones_are_kept() {
     let machine = Machine::new();
-    machine.write("proc/77/comm", "rtas_errd\n");
+    machine.daemon_runs();
     let mut firmware = machine.firmware();
     let text: String = (1..=5).map(|number| dumped(number, &epow(3, 2))).collect();
     machine.write("var/log/platform", text);

@@ -79,8 +79,9 @@ impl Machine {
         self.file("proc/device-tree/system-id", format!("IBM,02{serial}\0"));
     }
 
-    fn fifo(&self, path: &str) {
+    pub(crate) fn fifo(&self, path: &str) {
         let path = self.path(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
         let _ = fs::remove_file(&path);
         nix::unistd::mkfifo(&path, nix::sys::stat::Mode::from_bits_truncate(0o600)).unwrap();
     }
