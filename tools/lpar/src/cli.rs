@@ -51,7 +51,8 @@ pub(crate) enum Command {
     Identity,
     /// Show what firmware reported: power and cooling, errors, hotplug, migrations
     ///
-    /// Without options, the events that the agent has kept.
+    /// Without options, the events that the agent has kept; of a recorded machine, those of its /var/log/platform, and those
+    /// that wait in its /proc/powerpc/rtas/error_log.
     Events(EventsArgs),
     /// Show processors, memory blocks, slots and host bridges, and what is in them
     Slots(SlotsArgs),
@@ -65,7 +66,7 @@ pub(crate) enum Command {
     Hooks,
     /// Ask whether the partition could migrate now; the check hooks run for it
     ///
-    /// The exit code is 1 when something speaks against it.
+    /// The exit code is 1 when something speaks against it. Of a recorded machine it says what can be read; no hooks run.
     MigrateCheck(MigrateCheckArgs),
     /// Change what the partition has while it runs: processors, memory, slots, host bridges, entitlement
     ///

@@ -34,6 +34,9 @@ pub(crate) enum Error {
     /// There is nothing in it.
     #[error("{name}: there is no RTAS event in it, and no line of the kernel about one")]
     NoEvent { name: String },
+    /// No file of the record has one.
+    #[error("no event of the firmware is recorded: neither in {} nor in {}", looked_at[0], looked_at[1])]
+    NothingRecorded { looked_at: [&'static str; 2] },
     /// The agent did not answer, or said no.
     #[error(transparent)]
     Agent(#[from] agent::Error),
@@ -53,6 +56,9 @@ impl Error {
             Self::Agent(error) => error.advice(),
             Self::NoEvent { .. } => {
                 Some("it takes what /proc/ppc64/rtas/error_log gives, /var/log/platform, and the kernel's log")
+            }
+            Self::NothingRecorded { .. } => {
+                Some("lpar events --decode FILE reads any other log, as the kernel's that was recorded: DIR/dev/kmsg")
             }
             Self::Machine(_) | Self::System(_) => {
                 Some("lpar doctor tells whether this is a partition, and what is wrong with it")

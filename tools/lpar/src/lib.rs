@@ -5,7 +5,8 @@
 //! A verb is a file in `cmd/`: it reads, makes a report and shows it. A report is one type that serializes to the JSON and
 //! writes the text, so that both say the same. What the system shows to everybody is read directly, through the one door
 //! ([`sysroot`]): `status`, `identity`, `dcaps`, `slots`, `doctor`, `events --decode`. What changes the partition, or what
-//! only the agent knows, is asked of the agent ([`agent`], varlink on `/run/lpard/control`).
+//! only the agent knows, is asked of the agent ([`agent`], varlink on `/run/lpard/control`). Of a recorded machine, which has
+//! no agent, everything that only reads says what its files have.
 //!
 //! ```text
 //!   cli (as typed) -> cmd/<verb> -> platform, doctor, agent (read) -> Report -> text or JSON

@@ -224,7 +224,7 @@ fn what_can_go_wrong_with_an_agent_is_said() {
 
 #[test]
 fn without_an_agent_the_exit_status_is_three() {
-    for line in ["trust remove hmc1", "migrate-check", "events"] {
+    for line in ["trust remove hmc1", "events --follow"] {
         let said = Machine::bare().lpar(line);
         assert_eq!((said.status, said.out.as_str()), (3, ""), "{line}");
         assert!(!differs("agent/none.txt", &said.whole()), "{line}");
@@ -254,12 +254,23 @@ fn hooks_and_trusted_consoles_are_read_where_no_agent_listens() {
     assert!(!machine.root().join("var/lib/lparkit/key").exists(), "reading makes no key");
 }
 
+#[test]
+fn of_a_recorded_machine_it_is_said_what_speaks_against_a_migration_and_no_hook_runs() {
+    let machine = Machine::recorded("qemu-debian-13").with("etc/lparkit/hooks.d/check/10-database", "#!/bin/sh\n");
+    let hook = machine.root().join("etc/lparkit/hooks.d/check/10-database");
+    fs::set_permissions(hook, fs::Permissions::from_mode(0o755)).unwrap();
+    let report: Value = serde_json::from_str(&machine.lpar("migrate-check --json").out).unwrap();
+    let hooks = json!({ "from": "hooks", "vetoes": false, "text": "not asked: 10-database" });
+    assert_eq!(report["findings"].as_array().unwrap().last(), Some(&hooks));
+    assert!(!machine.root().join("commands/asked").exists(), "no program is asked for");
+}
+
 /// A socket that nobody listens on is what an agent that was killed leaves.
 #[test]
 fn a_left_over_socket_is_no_agent() {
     let machine = Machine::bare();
     drop(listen(&machine));
-    assert_eq!(machine.lpar("migrate-check").status, 3);
+    assert_eq!(machine.lpar("events --follow").status, 3);
 }
 
 /// What is asked is in the agent's own description of its interface.

@@ -1,12 +1,13 @@
-//! `lpar events --decode`: recorded events, dumps and logs.
+//! `lpar events`: recorded events, dumps and logs, and what a recorded machine has of them.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a test may panic, and builds its machine as it likes
 
 mod program;
 
 use std::fs;
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 
-use program::{differs, lpar, lpar_reading, tests};
+use program::{Machine, differs, lpar, lpar_reading, tests};
 
 /// The bytes of a recorded event.
 fn event(file: &Path) -> Vec<u8> {
@@ -54,4 +55,48 @@ fn a_file_without_events_is_an_error() {
     assert!(!differs("events/nothing.txt", &said.whole()));
     let said = lpar(&["events", "--decode", "/no/such/file"]);
     assert!(!differs("events/no-such-file.txt", &said.whole()));
+}
+
+/// The same as rtas_errd writes it to its log.
+fn written(number: u32, event: &[u8]) -> String {
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let lines = event.chunks(16).enumerate().map(|(line, bytes)| format!("RTAS {line}: {}\n", hex(bytes)));
+    let lines: String = lines.collect();
+    format!(
+        "RTAS: {number} -------- RTAS event begin --------\n{lines}RTAS: {number} -------- RTAS event end ----------\n"
+    )
+}
+
+fn recorded_event(name: &str) -> Vec<u8> {
+    event(&tests().join("events").join(name).with_extension("hex"))
+}
+
+#[test]
+fn the_events_of_a_recorded_machine_are_those_of_its_files() {
+    let log = [written(20, &recorded_event("v6-epow-event")), "ppc64-diag: a remark\n".into()].concat();
+    let machine = Machine::bare().with("var/log/platform", &log);
+    assert!(!differs("events/recorded.txt", &machine.lpar("events").whole()));
+    assert!(!differs("events/recorded-json.txt", &machine.lpar("events --json").whole()));
+    let machine = machine.with("proc/ppc64/rtas/error_log", "");
+    let waiting = [&21_u32.to_be_bytes()[..], &recorded_event("v3-fan-failure"), &[0; 99]].concat();
+    fs::write(machine.root().join("proc/ppc64/rtas/error_log"), &waiting).unwrap();
+    assert!(!differs("events/recorded-waiting.txt", &machine.lpar("events").whole()));
+    assert_eq!(fs::read(machine.root().join("proc/ppc64/rtas/error_log")).unwrap(), waiting);
+}
+
+#[test]
+fn a_record_without_events_says_where_it_looked() {
+    let without = "events-recorded/power8-8247-21l.txt";
+    assert!(!differs(without, &Machine::bare().lpar("events").whole()));
+    assert!(!differs(without, &Machine::bare().with("var/log/platform", "no event\n").lpar("events --json").whole()));
+}
+
+/// Another name of a running system's root is no record: what waits in its kernel is not taken from whoever is to have it.
+#[test]
+fn what_is_no_plain_file_is_left_alone() {
+    let machine = Machine::bare().with("var/log/platform", &written(20, &recorded_event("v6-epow-event")));
+    let waiting = machine.root().join("proc/powerpc/rtas/error_log");
+    fs::create_dir_all(waiting.parent().unwrap()).unwrap();
+    let _socket = UnixListener::bind(&waiting).unwrap();
+    assert!(!differs("events/recorded.txt", &machine.lpar("events").whole()));
 }

@@ -8,13 +8,15 @@ use std::fs;
 use program::{Machine, differs, tests};
 
 /// The name of what is expected, and the line.
-const LINES: [(&str, &str); 9] = [
+const LINES: [(&str, &str); 11] = [
     ("dcaps", "dcaps"),
     ("dcaps-explain", "dcaps --explain"),
     ("dcaps-json", "dcaps --json"),
     ("doctor", "doctor"),
+    ("events-recorded", "events"),
     ("identity", "identity"),
     ("identity-json", "identity --json"),
+    ("migrate-check", "migrate-check"),
     ("slots", "slots"),
     ("status", "status"),
     ("status-json", "status --json"),

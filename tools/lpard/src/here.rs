@@ -1,15 +1,18 @@
 //! What `lpar` does where the agent does not run: it resizes with the agent's lock, journal and hooks, lists hooks and trusted
-//! consoles, and looks whether the configuration is right and what it says.
+//! consoles, looks whether the configuration is right and what it says, and whether a recorded machine could migrate.
 
 use std::path::PathBuf;
 
+use platform::observation::observe;
 use serde_json::Value;
 use sysroot::Sysroot;
 use wire::message::dlpar::{Resize, ResizeOutcome};
+use wire::message::migration::{Finding, Readiness};
 
 use crate::config::{Config, ConsoleAddress, ConsoleSettings};
-use crate::hooks::Runner;
+use crate::hooks::{Found, Point, Runner, find};
 use crate::log::Log;
+use crate::migration::readiness::Facts;
 use crate::resize::resize;
 use crate::{Cause, Error, listing, trust};
 
@@ -52,6 +55,21 @@ pub fn hooks_here(sysroot: &Sysroot) -> Result<Value, Error> {
 pub fn trust_here(sysroot: &Sysroot) -> Result<Value, Error> {
     let own = trust::made_key(sysroot).map_err(Cause::Trust)?.map(|key| key.public());
     Ok(listing::trust(sysroot, own, &Log::open(sysroot)).map_err(Cause::Trust)?)
+}
+
+/// What speaks against a migration, as far as it can be read. No hook is run; those that would be asked are named.
+pub fn readiness_here(sysroot: &Sysroot) -> Result<Readiness, Error> {
+    let (config, _) = Config::read(sysroot).map_err(Cause::Config)?;
+    let mut findings = Facts::read(sysroot, &observe(sysroot)).findings();
+    let ready = !findings.iter().any(|finding| finding.vetoes);
+    findings.push(not_asked(&find(sysroot, Point::Check, config.hooks.drmgr, &Log::open(sysroot))));
+    Ok(Readiness { ready, findings })
+}
+
+fn not_asked(hooks: &[Found]) -> Finding {
+    let names: Vec<_> = hooks.iter().map(|hook| hook.name.as_str()).collect();
+    let text = if names.is_empty() { "none was asked".to_owned() } else { format!("not asked: {}", names.join(", ")) };
+    Finding { from: "hooks".into(), vetoes: false, text }
 }
 
 /// Does what is asked, or says why not. `heard` hears of every step: how much is done, of how much, and what it was.

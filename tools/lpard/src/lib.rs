@@ -53,7 +53,8 @@ use sysroot::Sysroot;
 pub use config::ConsoleAddress;
 use config::{Config, ConfigError};
 pub use here::{
-    ConfiguredConsole, check_configuration, configured_adapter, configured_console, hooks_here, resize_here, trust_here,
+    ConfiguredConsole, check_configuration, configured_adapter, configured_console, hooks_here, readiness_here,
+    resize_here, trust_here,
 };
 
 /// Why the agent ends.

@@ -1,4 +1,5 @@
-//! `lpar migrate-check`: would the partition agree to a migration now? It runs the hooks that may say no.
+//! `lpar migrate-check`: would the partition agree to a migration now? It runs the hooks that may say no; of a recorded machine
+//! it says what can be read.
 
 use std::time::Duration;
 
@@ -26,7 +27,10 @@ struct ReadinessReport {
 pub(super) fn run(desk: &Desk, args: MigrateCheckArgs) -> Result<Exit> {
     let patience = Duration::from_secs(args.deadline);
     let check = json!({ "deadline_ms": args.deadline * 1000 });
-    let readiness: Readiness = Agent::connect(&desk.sysroot)?.ask(Method::MigrateCheck, check, patience + GRACE)?;
+    let readiness: Readiness = match Agent::connect_unless_recorded(&desk.sysroot)? {
+        Some(mut agent) => agent.ask(Method::MigrateCheck, check, patience + GRACE)?,
+        None => lpard::readiness_here(&desk.sysroot)?,
+    };
     let is_ready = readiness.ready;
     desk.output.show(&ReadinessReport { readiness })?;
     Ok(if is_ready { Exit::Done } else { Exit::Failed })
