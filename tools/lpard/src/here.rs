@@ -36,13 +36,15 @@ pub struct ConfiguredConsole {
     pub adapter: Option<String>,
     /// The agent asks the management network, and the hypervisor, who is there.
     pub discovers: bool,
+    /// The first one that answers is believed, when none is trusted yet.
+    pub first_use: bool,
 }
 
 /// Reads what the administrator says of consoles.
 pub fn configured_console(sysroot: &Sysroot) -> Result<ConfiguredConsole, Error> {
     let (config, _) = Config::read(sysroot).map_err(Cause::Config)?;
-    let ConsoleSettings { addresses, adapter, discover: discovers, .. } = config.console;
-    Ok(ConfiguredConsole { addresses, adapter, discovers })
+    let ConsoleSettings { addresses, adapter, discover: discovers, trust_on_first_use: first_use } = config.console;
+    Ok(ConfiguredConsole { addresses, adapter, discovers, first_use })
 }
 
 /// The hooks, as the agent's method `Hooks` gives them.

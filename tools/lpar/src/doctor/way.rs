@@ -23,6 +23,8 @@ pub(crate) struct Seen {
     pub(crate) named: Told<Vec<ConsoleString>>,
     /// Where the session of the agent is.
     pub(crate) session: Option<IpAddr>,
+    /// There is somebody to believe: without that nobody is called.
+    pub(crate) believes: bool,
     /// The agent may ask the management network who is there.
     pub(crate) discovers: bool,
     /// Trusted consoles of which no address is known, by their names.
@@ -32,10 +34,8 @@ pub(crate) struct Seen {
     /// Whom it calls; with a session only that console.
     pub(crate) calls: Vec<Call>,
     pub(crate) routes: Told<Vec<Route>>,
-    /// A console has the partition: by whatever way.
-    pub(crate) is_connected: bool,
-    /// RSCT is there: it calls, or is called, and knows whom.
-    pub(crate) has_rsct: bool,
+    /// RSCT is there, which knows whom to call; whether a console has the partition through it.
+    pub(crate) rsct: Option<bool>,
 }
 
 /// An address that is called.
@@ -82,10 +82,12 @@ pub(crate) enum Echo {
 
 pub(super) fn judge(seen: &Seen) -> Vec<Finding> {
     let mut findings = vec![NAMED.judge(&seen.named, |named| names(named, seen.session))];
-    if !seen.has_rsct {
+    if seen.rsct.is_none() {
         findings.push(known(seen));
     }
-    let one_is_enough = seen.is_connected || seen.calls.iter().any(|call| call.reach == Some(Reach::Connected));
+    let one_is_enough = seen.session.is_some()
+        || seen.rsct == Some(true)
+        || seen.calls.iter().any(|call| call.reach == Some(Reach::Connected));
     for call in &seen.calls {
         let mut found = vec![ROUTE.judge(&seen.routes, |routes| way(call, routes, seen.interface.as_deref()))];
         found.extend(call.reach.as_ref().map(|reach| reached(call, reach)));
@@ -145,6 +147,7 @@ fn known(seen: &Seen) -> Finding {
     let mend = "lpar trust add KEY --address ADDRESS, or console.addresses in /etc/lparkit/lpard.toml";
     match (seen.session, seen.calls.len(), seen.discovers) {
         (Some(_), ..) => KNOWN.ok("there is a session"),
+        (None, ..) if !seen.believes => KNOWN.fail("nobody: no console is trusted", "lpar trust add KEY"),
         (None, 0, false) => KNOWN.fail("nobody: no address is known, and the management network is not asked", mend),
         (None, 0, true) => KNOWN.ok("the management network is asked who is there"),
         (None, _, false) if !seen.without_address.is_empty() => KNOWN.warn(
@@ -251,13 +254,13 @@ mod tests {
         Seen {
             named: Ok(vec![]),
             session: None,
+            believes: true,
             discovers: false,
             without_address: vec![],
             interface: Some("env4".into()),
             calls,
             routes: Ok(vec![route("eth0", 100)]),
-            is_connected: false,
-            has_rsct: false,
+            rsct: None,
         }
     }
 
@@ -297,7 +300,8 @@ mod tests {
             assert_eq!(with(calls, discovers, without), verdict, "{calls} {discovers} {without:?}");
         }
         assert_eq!(known(&Seen { session: Some(ip("fe80::1")), ..seen(vec![]) }).verdict, Good);
-        let with_rsct = judge(&Seen { has_rsct: true, ..seen(vec![]) });
+        assert_eq!(known(&Seen { believes: false, discovers: true, ..seen(vec![]) }).verdict, Fail);
+        let with_rsct = judge(&Seen { rsct: Some(false), ..seen(vec![]) });
         assert!(with_rsct.iter().all(|finding| finding.subject != KNOWN.name), "RSCT knows whom");
     }
 
@@ -335,15 +339,16 @@ mod tests {
 
     #[test]
     fn where_one_console_is_reached_the_others_are_no_failure() {
-        let with = |reach, is_connected| {
+        let with = |reach, rsct| {
             let calls = vec![
                 Call { reach: Some(Reach::Silent), ..call("10.0.0.1") },
                 Call { reach: Some(reach), ..call("10.0.0.2") },
             ];
-            let findings = judge(&Seen { is_connected, ..seen(calls) });
+            let findings = judge(&Seen { rsct, ..seen(calls) });
             findings.iter().filter(|finding| finding.verdict == Fail).count()
         };
-        assert_eq!((with(Reach::Refused, false), with(Reach::Connected, false), with(Reach::Refused, true)), (2, 0, 0));
+        assert_eq!((with(Reach::Refused, None), with(Reach::Connected, None)), (2, 0));
+        assert_eq!((with(Reach::Refused, Some(false)), with(Reach::Refused, Some(true))), (2, 0));
     }
 
     #[test]

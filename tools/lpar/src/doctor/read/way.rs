@@ -8,7 +8,7 @@ use std::time::Duration;
 use lpard::{ConfiguredConsole, ConsoleAddress};
 use platform::console_string::{self, ConsoleString};
 use platform::route::{self, Route};
-use sysroot::Sysroot;
+use sysroot::{Program, Sysroot};
 
 use super::{echo, told};
 use crate::agent::answer::{Status, Trust};
@@ -21,6 +21,7 @@ const PORT: u16 = 657;
 const PATIENCE: Duration = Duration::from_secs(4);
 /// The kernel's way to the hypervisor's parameters.
 const PARAMETERS: &str = "dev/papr-sysparm";
+const IP_PROGRAMS: [&str; 4] = ["usr/bin/ip", "usr/sbin/ip", "bin/ip", "sbin/ip"];
 const RECORDED: &str = "a recorded machine calls nobody";
 
 /// `interface` is that of the management network, if there is one.
@@ -38,7 +39,7 @@ pub(super) fn read(
     let routes = told(route::read(sysroot));
     let session = status.and_then(|status| status.session.as_ref()?.address.parse::<ConsoleAddress>().ok());
     // A configuration that cannot be read is the agent's topic.
-    let nothing = ConfiguredConsole { addresses: Vec::new(), adapter: None, discovers: true };
+    let nothing = ConfiguredConsole { addresses: Vec::new(), adapter: None, discovers: true, first_use: false };
     let configured = lpard::configured_console(sysroot).unwrap_or(nothing);
     let consoles = trust.as_ref().map_or(&[][..], |trust| trust.consoles.as_slice()).iter();
     let without_address = consoles.clone().filter(|console| console.addresses.is_empty());
@@ -53,14 +54,13 @@ pub(super) fn read(
     Seen {
         named,
         session: session.map(|session| session.ip),
+        believes: configured.first_use || trust.as_ref().is_ok_and(|trust| !trust.consoles.is_empty()),
         discovers: configured.discovers && interface.is_some(),
         without_address,
         interface: interface.map(str::to_owned),
         calls,
         routes,
-        is_connected: status.is_some_and(|status| status.session.is_some())
-            || rsct.is_some_and(|rsct| rsct.is_connected() == Some(true)),
-        has_rsct: rsct.is_some(),
+        rsct: rsct.map(|rsct| rsct.is_connected() == Some(true)),
     }
 }
 
@@ -100,16 +100,16 @@ fn try_all(sysroot: &Sysroot, addresses: Vec<ConsoleAddress>, connects: bool, ro
 
 fn try_one(sysroot: &Sysroot, address: ConsoleAddress, connects: bool, routes: &[Route]) -> Call {
     let to = resolve(sysroot, &address);
-    let reach = connects.then(|| reach(sysroot, to));
-    let may_answer = matches!(reach, None | Some(Reach::Connected | Reach::Refused));
     let through = address.interface.as_deref().or_else(|| route::ways(routes, address.ip).first().copied());
+    let reach = connects.then(|| reach(sysroot, to, through));
+    let may_answer = matches!(reach, None | Some(Reach::Connected | Reach::Refused));
     let echo = through.zip(to).filter(|_| may_answer).map(|(through, to)| echoed(sysroot, through, to));
     let ConsoleAddress { ip, interface, port } = address;
     Call { ip, port, interface, reach, echo }
 }
 
 /// Connects and hangs up: a console sees a partition that changed its mind.
-fn reach(sysroot: &Sysroot, to: Option<SocketAddr>) -> Reach {
+fn reach(sysroot: &Sysroot, to: Option<SocketAddr>, interface: Option<&str>) -> Reach {
     if !sysroot.is_live() {
         return Reach::Untried(RECORDED.into());
     }
@@ -120,10 +120,29 @@ fn reach(sysroot: &Sysroot, to: Option<SocketAddr>) -> Reach {
             io::ErrorKind::ConnectionRefused => Reach::Refused,
             io::ErrorKind::HostUnreachable => Reach::NoNeighbour,
             io::ErrorKind::NetworkUnreachable => Reach::NoRoute,
+            io::ErrorKind::TimedOut if is_without_neighbour(sysroot, to.ip(), interface) => Reach::NoNeighbour,
             io::ErrorKind::TimedOut => Reach::Silent,
             _ => Reach::Untried(error.to_string()),
         },
     }
+}
+
+/// Of an IPv6 address on the link the kernel says only in its table of neighbours that nobody has it, and shows that table through
+/// netlink only: `ip` asks. Where there is no `ip` it stays a silence.
+fn is_without_neighbour(sysroot: &Sysroot, ip: IpAddr, interface: Option<&str>) -> bool {
+    let (Some(interface), Some(path)) = (interface, IP_PROGRAMS.iter().find(|path| sysroot.exists(path))) else {
+        return false;
+    };
+    let program = ["neigh", "show", "to", &ip.to_string(), "dev", interface]
+        .into_iter()
+        .fold(Program::new(*path, PATIENCE), Program::argument);
+    let shown = sysroot.run(&program).map(|outcome| String::from_utf8_lossy(&outcome.output).into_owned());
+    shown.is_ok_and(|shown| is_unresolved(&shown))
+}
+
+/// `fe80::99 FAILED`: nobody answered, or nobody has so far.
+fn is_unresolved(shown: &str) -> bool {
+    shown.split_ascii_whitespace().any(|word| matches!(word, "FAILED" | "INCOMPLETE"))
 }
 
 /// Neither asks a recorded machine anybody.
@@ -166,6 +185,7 @@ mod tests {
             addresses: vec!["[fe80::1%env9]:657".parse().unwrap()],
             adapter: None,
             discovers,
+            first_use: false,
         };
         let named = [ConsoleString { addresses: vec![ip("fe80::2"), ip("10.0.0.2")], ..ConsoleString::default() }];
         let trusted = [(ip("10.0.0.2"), 657), (ip("10.0.0.3"), 700)];
@@ -202,12 +222,24 @@ mod tests {
     }
 
     #[test]
+    fn a_neighbour_that_does_not_answer_is_none() {
+        for (shown, expected) in [
+            ("", false),
+            ("fe80::99 FAILED\n", true),
+            ("fe80::99 INCOMPLETE\n", true),
+            ("fe80::1 lladdr 02:00:00:00:00:01 REACHABLE\n", false),
+        ] {
+            assert_eq!(is_unresolved(shown), expected, "{shown}");
+        }
+    }
+
+    #[test]
     fn who_refuses_is_there_and_is_told_from_who_listens() {
         let live = Sysroot::at("/").unwrap();
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        assert_eq!(reach(&live, Some(address)), Reach::Connected);
+        assert_eq!(reach(&live, Some(address), None), Reach::Connected);
         drop(listener);
-        assert_eq!(reach(&live, Some(address)), Reach::Refused);
+        assert_eq!(reach(&live, Some(address), None), Reach::Refused);
     }
 }
