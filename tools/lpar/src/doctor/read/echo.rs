@@ -31,7 +31,7 @@ pub(super) fn ask(to: SocketAddr, mtu_bytes: u32) -> Echo {
     let large = usize::try_from(mtu_bytes.saturating_sub(header)).unwrap_or(SMALL_BYTES).max(SMALL_BYTES);
     let came_back = |length, sequence| exchange(to, &Request::new(to, length, sequence));
     match came_back(SMALL_BYTES, 1) {
-        Err(error) => Echo::Untried(why(&error)),
+        Err(error) => Echo::Untried(why(to, &error)),
         Ok(false) => Echo::Neither,
         Ok(true) => match came_back(large, 2) {
             Ok(true) => Echo::Both(mtu_bytes),
@@ -41,11 +41,14 @@ pub(super) fn ask(to: SocketAddr, mtu_bytes: u32) -> Echo {
     }
 }
 
-fn why(error: &io::Error) -> String {
-    if error.kind() == io::ErrorKind::PermissionDenied {
-        return "only root may send echo requests here".to_owned();
+fn why(to: SocketAddr, error: &io::Error) -> String {
+    match (error.kind(), to) {
+        (io::ErrorKind::PermissionDenied, SocketAddr::V6(_)) => "only root may send echo requests here".to_owned(),
+        (io::ErrorKind::PermissionDenied, SocketAddr::V4(_)) => {
+            "net.ipv4.ping_group_range lets nobody send echo requests".to_owned()
+        }
+        _ => format!("send an echo request: {error}"),
     }
-    format!("send an echo request: {error}")
 }
 
 /// Whether the answer came.
