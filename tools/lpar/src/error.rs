@@ -37,6 +37,9 @@ pub(crate) enum Error {
     /// No file of the record has one.
     #[error("no event of the firmware is recorded: neither in {} nor in {}", looked_at[0], looked_at[1])]
     NothingRecorded { looked_at: [&'static str; 2] },
+    /// Who replaces an adapter is asked when it is in its slot.
+    #[error("an adapter is replaced with somebody beside its slot, who is asked here; standard input is no terminal")]
+    Nobody,
     /// The agent did not answer, or said no.
     #[error(transparent)]
     Agent(#[from] agent::Error),
@@ -54,6 +57,7 @@ impl Error {
         match self {
             Self::Root(_) => Some("--sysroot names the directory of a recorded machine; without it, this one is read"),
             Self::Agent(error) => error.advice(),
+            Self::Nobody => Some("lpar dlpar slot remove, then put the new one in, then lpar dlpar slot add"),
             Self::NoEvent { .. } => {
                 Some("it takes what /proc/ppc64/rtas/error_log gives, /var/log/platform, and the kernel's log")
             }
@@ -70,7 +74,7 @@ impl Error {
     /// How the program ends with it.
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::Root(_) | Self::Value(_) => Exit::Usage,
+            Self::Root(_) | Self::Value(_) | Self::Nobody => Exit::Usage,
             Self::Agent(agent::Error::NotRunning) => Exit::NoAgent,
             _ => Exit::Failed,
         }

@@ -6,9 +6,11 @@ mod program;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::process::{Command, Output, Stdio};
 use std::thread::{self, JoinHandle};
 
+use nix::pty::openpty;
 use program::{Machine, differs};
 use serde_json::{Value, json};
 
@@ -280,4 +282,47 @@ fn every_question_is_one_that_the_agent_has() {
     for method in ["Status", "Events", "Dlpar", "TrustAdd", "TrustList", "TrustRemove", "Hooks", "MigrateCheck"] {
         assert!(description.contains(&format!("\nmethod {method}(")), "{method}");
     }
+}
+
+/// Replaces an adapter with somebody at a terminal who answers so, or with nobody. Gives what is said and what was asked.
+fn replaced(answer_typed: Option<&str>) -> (Output, Vec<Value>) {
+    let machine = Machine::bare();
+    let listener = listen(&machine);
+    listener.set_nonblocking(false).unwrap();
+    let done =
+        json!({ "outcome": { "verdict": "complete", "asked": 1, "done": 1, "items": ["C8"], "shortfall": null } });
+    let bytes = format!("{}\0", answer(done));
+    let asked = thread::spawn(move || {
+        let mut asked = Vec::new();
+        // Until the test connects without a word.
+        while let Some(question) = converse(&listener, bytes.as_bytes()) {
+            asked.push(question["parameters"]["resize"]["change"]["slot"]["action"].clone());
+        }
+        asked
+    });
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lpar"));
+    command.arg("--sysroot").arg(machine.root()).args(["dlpar", "slot", "replace", "C8"]);
+    let terminal = openpty(None, None).unwrap();
+    let command = match answer_typed {
+        Some(typed) => {
+            fs::File::from(terminal.master.try_clone().unwrap()).write_all(typed.as_bytes()).unwrap();
+            command.stdin(terminal.slave)
+        }
+        None => command.stdin(Stdio::null()),
+    };
+    let output = command.output().unwrap();
+    drop(UnixStream::connect(machine.root().join("run/lpard/control")));
+    (output, asked.join().unwrap())
+}
+
+#[test]
+fn an_adapter_is_replaced_when_somebody_says_that_the_new_one_is_there() {
+    let (output, asked) = replaced(Some("\n"));
+    assert_eq!((output.status.code(), asked), (Some(0), vec![json!("remove"), json!("add")]));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("put the new adapter into C8"), "{output:?}");
+    let (output, asked) = replaced(Some("x\n"));
+    assert_eq!((output.status.code(), asked), (Some(1), vec![json!("remove")]));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("the slot is empty"), "{output:?}");
+    let (output, asked) = replaced(None);
+    assert_eq!((output.status.code(), asked), (Some(2), vec![]), "nothing is begun that nobody could end");
 }

@@ -55,7 +55,7 @@ pub(crate) enum What {
     /// Query, add or remove a PCI host bridge with all that is behind it
     Phb {
         /// What to do with it
-        action: Handling,
+        action: BridgeHandling,
         /// Its name (PHB 16), or its DRC index (0x…)
         bridge: Place,
     },
@@ -113,10 +113,21 @@ pub(crate) enum Handling {
     Add,
     /// Give it back
     Remove,
-    /// Give it back and take the one that was put in its place
+    /// Give it back, ask whether the new one is in its place, and take that (needs a terminal)
     Replace,
     /// Let its light blink
     Identify,
+}
+
+/// What to do with a bridge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BridgeHandling {
+    /// Is it there?
+    Query,
+    /// Take it into use
+    Add,
+    /// Give it back
+    Remove,
 }
 
 /// Whose entitlement.
@@ -239,6 +250,16 @@ impl Handling {
             Self::Remove => SlotAction::Remove,
             Self::Replace => SlotAction::Replace,
             Self::Identify => SlotAction::Identify,
+        }
+    }
+}
+
+impl BridgeHandling {
+    fn action(self) -> SlotAction {
+        match self {
+            Self::Query => SlotAction::Query,
+            Self::Add => SlotAction::Add,
+            Self::Remove => SlotAction::Remove,
         }
     }
 }

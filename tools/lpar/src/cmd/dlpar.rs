@@ -1,5 +1,7 @@
 //! `lpar dlpar`: changes what the partition has, through the agent, or itself where the agent does not run.
 
+mod replace;
+
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
@@ -15,6 +17,7 @@ use crate::error::Result;
 use crate::exit::Exit;
 use crate::report::Report;
 use crate::text::{Cell, Sheet, Style};
+use replace::Replacement;
 
 /// A step that has begun is not stopped at the deadline; the kernel takes this long at most for one, hooks and undoing included.
 const LAST_STEP: Duration = Duration::from_secs(600);
@@ -27,16 +30,35 @@ struct OutcomeReport {
 
 pub(super) fn run(desk: &Desk, args: &DlparArgs) -> Result<Exit> {
     let resize = args.resize()?;
-    let outcome = match Agent::connect(&desk.sysroot) {
-        Ok(agent) => ask(desk, agent, &resize)?,
-        Err(agent::Error::NotRunning) => lpard::resize_here(&desk.sysroot, &resize, &mut |done, of, text| {
-            progress(desk, &Progress { done, of, text: text.to_owned() });
-        })?,
-        Err(error) => return Err(error.into()),
+    let is_done = if let Some(replacement) = Replacement::of(&resize) {
+        if !resize.dry_run {
+            replace::somebody_is_there()?;
+        }
+        let report = replacement.perform(|half| perform(desk, half), replace::is_put_in)?;
+        desk.output.show(&report)?;
+        report.is_done()
+    } else {
+        let report = OutcomeReport { outcome: perform(desk, &resize)? };
+        desk.output.show(&report)?;
+        report.is_done()
     };
-    let is_done = matches!(outcome.verdict, Verdict::Complete | Verdict::Planned);
-    desk.output.show(&OutcomeReport { outcome })?;
     Ok(if is_done { Exit::Done } else { Exit::Failed })
+}
+
+fn perform(desk: &Desk, resize: &Resize) -> Result<ResizeOutcome> {
+    match Agent::connect(&desk.sysroot) {
+        Ok(agent) => ask(desk, agent, resize),
+        Err(agent::Error::NotRunning) => Ok(lpard::resize_here(&desk.sysroot, resize, &mut |done, of, text| {
+            progress(desk, &Progress { done, of, text: text.to_owned() });
+        })?),
+        Err(error) => Err(error.into()),
+    }
+}
+
+impl OutcomeReport {
+    fn is_done(&self) -> bool {
+        matches!(self.outcome.verdict, Verdict::Complete | Verdict::Planned)
+    }
 }
 
 /// An answer of the agent: how far it is, or at last what came of it.

@@ -39,7 +39,9 @@ fn place(kind: PlaceKind, action: SlotAction, target: &SlotTarget) -> Result<Tas
         SlotAction::Query => return Ok(Task::Query(kind, which)),
         SlotAction::Add => request::Change::Add,
         SlotAction::Remove => request::Change::Remove,
-        SlotAction::Replace => return Err("an adapter is replaced by hand: remove it, and add the new one"),
+        SlotAction::Replace => {
+            return Err("an adapter is replaced with somebody beside its slot: remove it, and add the new one");
+        }
         SlotAction::Identify => return Ok(Task::Change(Request::Light { which, say: Some(Light::Identify) })),
     };
     Ok(Task::Change(Request::Place { change, kind, which }))
