@@ -350,11 +350,10 @@ impl Root {
     }
 
     fn first_use(&self) -> FirstUse {
-        match self.config.console.trust_on_first_use {
-            false => FirstUse::Forbidden,
-            true if self.trusted.is_empty() => FirstUse::Open,
-            true => FirstUse::Over,
+        if !self.config.console.trust_on_first_use {
+            return FirstUse::Forbidden;
         }
+        if self.trusted.is_empty() { FirstUse::Open } else { FirstUse::Over }
     }
 
     fn look_at_network_part(&mut self) {
