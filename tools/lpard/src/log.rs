@@ -65,6 +65,7 @@ pub(crate) struct Log {
 enum Target {
     Journald(Journald),
     Stderr { prefix: Prefix },
+    Nowhere,
 }
 
 /// What a line on standard error begins with.
@@ -92,6 +93,11 @@ impl Log {
         Self { target: Arc::new(stderr()), threshold: Level::Info }
     }
 
+    /// For what has been said before, and would be said again and again.
+    pub(crate) fn nowhere() -> Self {
+        Self { target: Arc::new(Target::Nowhere), threshold: Level::Error }
+    }
+
     /// The same log with another threshold.
     pub(crate) fn with_threshold(self, threshold: Level) -> Self {
         Self { threshold, ..self }
@@ -103,6 +109,7 @@ impl Log {
             return;
         }
         match self.target.as_ref() {
+            Target::Nowhere => {}
             Target::Journald(journald) => journald.send(entry),
             Target::Stderr { prefix } => {
                 // Somebody who closed our standard error does not want to know.

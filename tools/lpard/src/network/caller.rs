@@ -18,6 +18,7 @@ use super::agenda::{Agenda, Do};
 use super::discover::{Asked, is_link_local};
 use super::heartbeat_socket::HeartbeatSocket;
 use super::link::{Heard, Link, LinkError};
+use super::look::Look;
 use super::note;
 use crate::config::ConsoleAddress;
 use crate::log::Log;
@@ -51,6 +52,7 @@ pub(super) struct Caller {
     identity: Identity,
     consoles: Consoles,
     agenda: Agenda,
+    look: Look,
     session: Partition,
     link: Option<Link>,
     beats: HeartbeatSocket,
@@ -73,6 +75,7 @@ impl Caller {
             identity: beginning.identity,
             consoles: Consoles::default(),
             agenda: Agenda::default(),
+            look: Look::default(),
             session: Partition::new(settings),
             link: None,
             beats,
@@ -97,8 +100,12 @@ impl Caller {
             }
         }
         self.input(now, Input::Tick);
+        if self.look.is_due(now) {
+            self.to_root.push(FromNetwork::Nobody);
+        }
         let deadlines = [
             self.session.deadline(),
+            self.look.deadline(),
             self.link.as_ref().and_then(Link::deadline),
             self.asked.as_ref().map(Asked::until),
             self.agenda.deadline().filter(|_| self.link.is_none() && self.asked.is_none()),
@@ -121,7 +128,7 @@ impl Caller {
             self.agenda.start_over(now);
             if self.agenda.deadline().is_none() {
                 // An adapter may be the management network's, and was not there when it was looked for.
-                self.to_root.push(FromNetwork::Nobody);
+                self.look.want(now);
             }
         }
     }
@@ -129,12 +136,12 @@ impl Caller {
     /// Neither a call nor a question brought anything. After the last of a round the root part looks whether it knows of others.
     fn in_vain(&mut self, now: Duration) {
         self.agenda.failed(now, random::jitter());
-        self.tell_of_nobody();
+        self.want_look(now);
     }
 
-    fn tell_of_nobody(&mut self) {
+    fn want_look(&mut self, now: Duration) {
         if self.agenda.is_between_rounds() {
-            self.to_root.push(FromNetwork::Nobody);
+            self.look.want(now);
         }
     }
 
@@ -304,7 +311,7 @@ impl Caller {
         note(&self.log, format_args!("console {address}"), error);
         self.input(now, Input::Disconnected);
         self.hang_up(now);
-        self.tell_of_nobody();
+        self.want_look(now);
     }
 
     /// Closes the connection, if there is one, and sees to the next.

@@ -15,7 +15,7 @@ use crate::accounts;
 use crate::agent::{Origin, Output};
 use crate::identity::{self, current_machine};
 use crate::inventory::{self, Known};
-use crate::log::{Chain, Entry, Level};
+use crate::log::{Chain, Entry, Level, Log};
 use crate::migration::Journey;
 use crate::parts::message::{Beginning, FromRoot, UserNumbers};
 use crate::parts::start::Started;
@@ -144,16 +144,19 @@ impl Root {
 
     /// Trusted consoles or the configuration have changed: worth a call at once.
     pub(super) fn consoles_changed(&mut self) {
-        self.read_trust();
-        self.network.tell_consoles(self.consoles());
+        let log = self.log.clone();
+        self.read_trust(&log);
+        self.network.tell_consoles(self.consoles(&log));
         self.choose_mode();
     }
 
     /// Nobody answers. An adapter may have come since it was looked for, the hypervisor may name another console, and who moved
     /// the partition may have brought RSCT.
     pub(super) fn look_for_consoles(&mut self) {
-        self.read_trust();
-        let consoles = self.consoles();
+        // What is wrong with a file was said when it was read first.
+        let log = Log::nowhere();
+        self.read_trust(&log);
+        let consoles = self.consoles(&log);
         if !self.network.knows(&consoles) {
             self.log.info("there are other consoles to call, or another way to them");
             self.network.tell_consoles(consoles);
@@ -161,24 +164,24 @@ impl Root {
         self.choose_mode();
     }
 
-    fn read_trust(&mut self) {
-        match trust::list(&self.sysroot, &self.log) {
+    fn read_trust(&mut self, log: &Log) {
+        match trust::list(&self.sysroot, log) {
             Ok(trusted) => self.trusted = trusted,
-            Err(error) => self.log.error(Chain(&error)),
+            Err(error) => log.error(Chain(&error)),
         }
     }
 
-    fn consoles(&self) -> crate::parts::message::Consoles {
+    fn consoles(&self, log: &Log) -> crate::parts::message::Consoles {
         let adapters = platform::adapter::read(&self.sysroot).unwrap_or_default();
         let interface = management_interface(self.config.console.adapter.as_deref(), &adapters).map(str::to_owned);
-        let all = consoles::consoles(&self.config.console, &self.trusted, interface, &self.announced());
+        let all = consoles::consoles(&self.config.console, &self.trusted, interface, &self.announced(log));
         consoles::with_first(all, consoles::last(&self.sysroot).as_ref())
     }
 
     /// The consoles that the hypervisor names; a firmware that says none, or nothing that can be read, is no obstacle.
-    fn announced(&self) -> Vec<ConsoleString> {
+    fn announced(&self, log: &Log) -> Vec<ConsoleString> {
         console_string::read(&self.sysroot).unwrap_or_else(|error| {
-            self.log.info(format_args!("ask the hypervisor for consoles: {}", Chain(&error)));
+            log.info(format_args!("ask the hypervisor for consoles: {}", Chain(&error)));
             Vec::new()
         })
     }
@@ -197,7 +200,7 @@ impl Root {
             run: random::run().ok_or("the system gives no randomness")?,
             tickets_after: self.network.tickets_so_far(),
             identity: inventory::greeting(&self.sysroot),
-            consoles: self.consoles(),
+            consoles: self.consoles(&self.log),
             parent: getpid().as_raw(),
         })
     }
