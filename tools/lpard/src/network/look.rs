@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 /// Between two looks.
-const PAUSE: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// The looks.
 #[derive(Debug, Default)]
@@ -51,9 +51,9 @@ mod tests {
         assert_eq!((look.is_due(at(9)), look.deadline()), (false, None));
         look.want(at(10));
         assert!(look.is_due(at(10)) && !look.is_due(at(10)));
-        (11..14).for_each(|now| look.want(at(now)));
-        assert_eq!((look.is_due(at(14)), look.deadline()), (false, Some(at(15))));
-        assert!(look.is_due(at(15)), "none is forgotten");
+        (0..9).for_each(|tenth| look.want(at(10) + PAUSE * tenth / 10));
+        assert_eq!((look.is_due(at(10) + PAUSE / 2), look.deadline()), (false, Some(at(10) + PAUSE)));
+        assert!(look.is_due(at(10) + PAUSE), "none is forgotten");
         assert_eq!(look.deadline(), None, "and nothing wakes without a wish");
         look.want(at(100));
         assert!(look.is_due(at(100)));

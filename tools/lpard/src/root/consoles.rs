@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 
+use platform::adapter::Adapter;
 use platform::console_string::ConsoleString;
 use sysroot::Sysroot;
 use wire::discovery::PORT;
@@ -32,6 +33,20 @@ pub(super) fn with_first(mut consoles: Consoles, first: Option<&ConsoleAddress>)
     let discovered = first.filter(|_| !is_known && consoles.discover_on.is_some());
     consoles.addresses.sort_by_key(|address| Some(address) != first);
     consoles.addresses.extend(discovered.cloned());
+    consoles
+}
+
+/// Whether an interface has no link: nobody can be called through it. Of one that is none of the hypervisor's adapters nobody knows.
+pub(super) fn is_without_link(name: &str, adapters: &[Adapter]) -> bool {
+    let mut interfaces = adapters.iter().filter_map(|adapter| adapter.interface.as_ref());
+    interfaces.find(|interface| interface.name == name).is_some_and(|interface| interface.carrier != Some(true))
+}
+
+/// The same as long as an interface has no link. A partition without a way to its console sleeps: when the link changes, the
+/// network part wants to know again whom to call.
+pub(super) fn not_through(interface: &str, mut consoles: Consoles) -> Consoles {
+    consoles.addresses.retain(|address| address.interface.as_deref() != Some(interface));
+    consoles.discover_on = consoles.discover_on.filter(|discovers_on| discovers_on != interface);
     consoles
 }
 
@@ -76,6 +91,7 @@ fn address(ip: IpAddr, port: u16, interface: Option<&str>) -> ConsoleAddress {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use platform::adapter::Interface;
     use wire::key::PublicKey;
 
     use super::*;
@@ -130,6 +146,36 @@ mod tests {
         }
         sysroot.replace_file(LAST, b"\xff nonsense", 0o600).unwrap();
         assert_eq!(last(&sysroot), None);
+    }
+
+    #[test]
+    fn where_there_is_no_link_nobody_is_called_through_it() {
+        let interface = |carrier| Interface {
+            name: "mgmt".into(),
+            state: None,
+            carrier,
+            mtu_bytes: None,
+            ipv6: vec![],
+            has_ipv4_route: false,
+        };
+        let adapter = |interface| Adapter {
+            unit_address: 0x3000_0004,
+            slot: 4,
+            location_code: None,
+            drc_index: None,
+            mac: None,
+            interface,
+        };
+        // That of one that is down cannot be read.
+        for (carrier, expected) in [(Some(true), false), (Some(false), true), (None, true)] {
+            assert_eq!(is_without_link("mgmt", &[adapter(None), adapter(Some(interface(carrier)))]), expected);
+        }
+        assert!(!is_without_link("bond0", &[adapter(Some(interface(None)))]));
+        let trusted = [console(1, &["fe80::1", "10.0.0.2"])];
+        let found = consoles(&ConsoleSettings::default(), &trusted, Some("mgmt".into()), &[]);
+        let found = not_through("mgmt", found);
+        assert_eq!((shown(&found), &found.discover_on), (vec!["10.0.0.2:657".to_owned()], &None));
+        assert_eq!(not_through("bond0", found.clone()), found);
     }
 
     #[test]

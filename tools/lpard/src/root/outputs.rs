@@ -173,9 +173,14 @@ impl Root {
 
     fn consoles(&self, log: &Log) -> crate::parts::message::Consoles {
         let adapters = platform::adapter::read(&self.sysroot).unwrap_or_default();
-        let interface = management_interface(self.config.console.adapter.as_deref(), &adapters).map(str::to_owned);
-        let all = consoles::consoles(&self.config.console, &self.trusted, interface, &self.announced(log));
-        consoles::with_first(all, consoles::last(&self.sysroot).as_ref())
+        let interface = management_interface(self.config.console.adapter.as_deref(), &adapters);
+        let announced = self.announced(log);
+        let all = consoles::consoles(&self.config.console, &self.trusted, interface.map(str::to_owned), &announced);
+        let all = consoles::with_first(all, consoles::last(&self.sysroot).as_ref());
+        match interface.filter(|name| consoles::is_without_link(name, &adapters)) {
+            Some(interface) => consoles::not_through(interface, all),
+            None => all,
+        }
     }
 
     /// The consoles that the hypervisor names; a firmware that says none, or nothing that can be read, is no obstacle.
