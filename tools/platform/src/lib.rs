@@ -29,6 +29,7 @@ pub mod memory;
 pub mod mobility;
 pub mod observation;
 pub mod os;
+pub mod own_address;
 #[cfg(test)]
 mod recorded;
 pub mod route;
