@@ -3,7 +3,9 @@
 //! The hypervisor does not say which adapter leads to the console; it is the one that the administrator named, else the one
 //! with link-local addresses only. All checks but the first are about that one.
 
-use platform::adapter::{Adapter, AddressState, Candidate, Interface, Objection, management_candidates};
+use platform::adapter::{
+    Adapter, AddressState, Candidate, Interface, Objection, management_candidates, management_interface,
+};
 
 use super::{Finding, Subject, Told};
 
@@ -17,9 +19,9 @@ const MANAGER: Subject = Subject::new("NetworkManager keeps off", "/proc, /etc/N
 const IFUPDOWN: Subject = Subject::new("ifupdown keeps off", "/etc/network/interfaces, /etc/network/interfaces.d");
 
 /// IPv6 does not work over less (RFC 8200, section 5).
-const MTU_LEAST_BYTES: u32 = 1280;
+pub(super) const MTU_LEAST_BYTES: u32 = 1280;
 /// What Ethernet has without jumbo frames: what the other side has too, unless somebody changed it.
-const MTU_USUAL_BYTES: u32 = 1500;
+pub(super) const MTU_USUAL_BYTES: u32 = 1500;
 
 /// What has to be seen.
 #[derive(Debug, Clone)]
@@ -44,11 +46,8 @@ pub(crate) struct Configured {
 impl Seen {
     /// The interface that the agent calls consoles through.
     pub(crate) fn management_interface(&self) -> Option<&str> {
-        let likely = || {
-            let adapter = management_candidates(self.adapters.as_deref().unwrap_or_default()).first()?.adapter;
-            Some(adapter.interface.as_ref()?.name.as_str())
-        };
-        self.configured.as_ref().map(|configured| configured.name.as_str()).or_else(likely)
+        let named = self.configured.as_ref().map(|configured| configured.name.as_str());
+        management_interface(named, self.adapters.as_deref().unwrap_or_default())
     }
 }
 
