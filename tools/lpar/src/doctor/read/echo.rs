@@ -2,7 +2,9 @@
 //!
 //! The kernel lets everybody send them whom `net.ipv4.ping_group_range` names, and root through a raw socket (IPv6 only: for IPv4 a
 //! raw socket would have to make headers). On the way nobody may cut them into pieces: of IPv6 nobody does but the sender,
-//! who is told not to; of IPv4 Linux forbids it for packets that the interface takes (`IP_PMTUDISC_WANT`, the default).
+//! who is told not to; of IPv4 Linux forbids it for packets that the interface takes (`IP_PMTUDISC_WANT`, the default, which
+//! `net.ipv4.ip_no_pmtu_disc` changes). A router that has told of less before is remembered, and then the sender does cut them: what
+//! the kernel has learnt is no fault, a session sends smaller ones too.
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io;
@@ -22,6 +24,8 @@ const SMALL_BYTES: usize = 64;
 /// What IP puts before it.
 const IPV4_HEADER_BYTES: u32 = 20;
 const IPV6_HEADER_BYTES: u32 = 40;
+/// A network loses one at times. It does not lose all of these, unless they are too large for it.
+const LARGE_REQUESTS: u16 = 3;
 /// More than any packet.
 const ANSWER_BYTES: usize = 1 << 16;
 
@@ -33,12 +37,26 @@ pub(super) fn ask(to: SocketAddr, mtu_bytes: u32) -> Echo {
     match came_back(SMALL_BYTES, 1) {
         Err(error) => Echo::Untried(why(to, &error)),
         Ok(false) => Echo::Neither,
-        Ok(true) => match came_back(large, 2) {
+        Ok(true) => match any(|sequence| came_back(large, sequence)) {
             Ok(true) => Echo::Both(mtu_bytes),
-            // That it is too large may be known here already.
-            Ok(false) | Err(_) => Echo::OnlySmall(mtu_bytes),
+            Ok(false) => Echo::OnlySmall(mtu_bytes),
+            Err(error) => Echo::Untried(why(to, &error)),
         },
     }
+}
+
+/// Whether one of several large ones came back. That they are too large may be known here already.
+fn any(mut came_back: impl FnMut(u16) -> io::Result<bool>) -> io::Result<bool> {
+    for sequence in 2..2 + LARGE_REQUESTS {
+        match came_back(sequence) {
+            Ok(false) => {}
+            Err(error) if is(&error, Errno::EMSGSIZE) => return Ok(false),
+            // The driver threw it away at once, which only a raw socket is told.
+            Err(error) if is(&error, Errno::ENOBUFS) => {}
+            ended => return ended,
+        }
+    }
+    Ok(false)
 }
 
 fn why(to: SocketAddr, error: &io::Error) -> String {
@@ -71,6 +89,10 @@ fn exchange(to: SocketAddr, request: &Request) -> io::Result<bool> {
             Err(error) => return Err(error),
         }
     }
+}
+
+fn is(error: &io::Error, errno: Errno) -> bool {
+    error.raw_os_error() == Some(errno as i32)
 }
 
 /// Nobody answered in time, or somebody said that nobody will.
@@ -142,11 +164,31 @@ mod tests {
         assert!(ipv4.is_answered_by(&[&[0, 0, 1, 2, 3, 4][..], &ipv4.packet[6..]].concat()));
     }
 
-    /// The machine itself, which answers unless somebody told it not to. Who may not send them, tests nothing.
+    #[test]
+    fn one_large_packet_may_be_lost_and_not_all() {
+        let failed = |errno: Errno| Err(io::Error::from(errno));
+        let with = |answers: Vec<io::Result<bool>>| {
+            let (mut answers, mut asked) = (answers.into_iter(), 0);
+            let came_back = any(|_| {
+                asked += 1;
+                answers.next().unwrap_or(Ok(false))
+            });
+            (came_back.map_err(|error| error.raw_os_error()), asked)
+        };
+        assert_eq!(with(vec![Ok(true)]), (Ok(true), 1));
+        assert_eq!(with(vec![Ok(false), Ok(true)]), (Ok(true), 2));
+        assert_eq!(with(vec![]), (Ok(false), LARGE_REQUESTS));
+        assert_eq!(with(vec![failed(Errno::EMSGSIZE)]), (Ok(false), 1));
+        assert_eq!(with(vec![failed(Errno::ENOBUFS), Ok(true)]), (Ok(true), 2));
+        assert_eq!(with(vec![failed(Errno::EPERM)]), (Err(Some(Errno::EPERM as i32)), 1), "says nothing of the size");
+    }
+
+    /// The machine itself, which answers unless somebody told it not to.
     #[test]
     fn this_machine_answers_itself() {
         let own = to("[::1]:0");
-        if open(own).is_err() {
+        if let Err(error) = open(own) {
+            eprintln!("skipped: nobody here may send echo requests to {own}: {error}");
             return;
         }
         assert_eq!(ask(own, 1500), Echo::Both(1500));
