@@ -136,6 +136,25 @@ fn doctor_looks_at_rsct_where_it_is_installed() {
     assert!(!differs("doctor/rsct-broken.txt", &machine.lpar("doctor").whole()));
 }
 
+/// Nobody is called on a recorded machine, but who would be is told. Strings of the hypervisor that are none name nobody.
+#[test]
+fn doctor_says_whom_the_agent_calls_and_which_way() {
+    let route = |interface: &str, metric: u8| {
+        format!("{interface}\t00004D0A\t00000000\t0001\t0\t0\t{metric}\t00FFFFFF\t0\t0\t0\n")
+    };
+    let machine = Machine::recorded("qemu-debian-13")
+        .with("proc/net/route", &format!("Iface\n{}{}", route("eth1", 0), route("eth2", 9)))
+        .with("system-parameters/0", "HscIPAddr=fe80::9,999.1.1.1,::;HscName=a=b;;=;HmcStat")
+        .with("system-parameters/1", "\u{1b}[2J;HscIPAddr=;HscHostName=nobody")
+        .with("system-parameters/2", "HscName=\u{1b}[2J;HscIPAddr=10.77.0.1")
+        .with("usr/sbin/lpard", "")
+        .with(
+            "etc/lparkit/lpard.toml",
+            "[console]\naddresses = [\"[fe80::1%eth0]\", \"192.0.2.1\"]\ntrust_on_first_use = true\n",
+        );
+    assert!(!differs("doctor/whom-to-call.txt", &machine.lpar("doctor").whole()));
+}
+
 /// Everything that can be wrong with the way to the console, and with what surrounds it.
 #[test]
 fn doctor_finds_what_is_wrong() {

@@ -34,6 +34,7 @@ pub(crate) fn everything(sysroot: &Sysroot) -> Seen {
     let adapter = adapter::read(sysroot, &processes);
     let (interface, status) = (adapter.management_interface(), agent.answer.status());
     let trust = told(ask_or_read::<Trust>(sysroot, Method::TrustList, lpard::trust_here));
+    let named = way::named(sysroot);
     let rsct = has_rsct.then(|| rsct::read(sysroot, &processes));
     let is_connected = match &rsct {
         Some(rsct) => rsct.is_connected(),
@@ -42,7 +43,7 @@ pub(crate) fn everything(sysroot: &Sysroot) -> Seen {
     Seen {
         partition: partition::read(sysroot),
         console: console::read(sysroot, status, &trust, has_rsct),
-        way: way::read(sysroot, interface, status, &trust, rsct.as_ref()),
+        way: way::read(sysroot, interface, named, status, &trust, rsct.as_ref()),
         adapter,
         agent,
         firewall: firewall::read(sysroot),

@@ -8,11 +8,11 @@ use std::time::Duration;
 use lpard::{ConfiguredConsole, ConsoleAddress};
 use platform::console_string::{self, ConsoleString};
 use platform::route::{self, Route};
-use sysroot::{Program, Sysroot};
+use sysroot::{Outcome, Program, Sysroot};
 
 use super::{echo, told};
 use crate::agent::answer::{Status, Trust};
-use crate::doctor::way::{Call, Echo, Reach, Seen};
+use crate::doctor::way::{Call, Echo, Reach, Seen, through};
 use crate::doctor::{Told, rsct};
 
 /// The port of the session, which is also that of IBM's RMC.
@@ -22,20 +22,28 @@ const PATIENCE: Duration = Duration::from_secs(4);
 /// The kernel's way to the hypervisor's parameters.
 const PARAMETERS: &str = "dev/papr-sysparm";
 const IP_PROGRAMS: [&str; 4] = ["usr/bin/ip", "usr/sbin/ip", "bin/ip", "sbin/ip"];
+/// Unless it is 0, packets of IPv4 do not forbid to be cut (Linux, Documentation/networking/ip-sysctl.rst).
+const MAY_BE_CUT: &str = "proc/sys/net/ipv4/ip_no_pmtu_disc";
 const RECORDED: &str = "a recorded machine calls nobody";
+
+/// The consoles that the hypervisor names.
+pub(super) fn named(sysroot: &Sysroot) -> Told<Vec<ConsoleString>> {
+    let named = told(console_string::read(sysroot))?;
+    if named.is_empty() && !sysroot.exists(PARAMETERS) {
+        return Err(format!("/{PARAMETERS} is not there to ask it (Linux 6.8 has it)"));
+    }
+    Ok(named)
+}
 
 /// `interface` is that of the management network, if there is one.
 pub(super) fn read(
     sysroot: &Sysroot,
     interface: Option<&str>,
+    named: Told<Vec<ConsoleString>>,
     status: Option<&Status>,
     trust: &Told<Trust>,
     rsct: Option<&rsct::Seen>,
 ) -> Seen {
-    let named = told(console_string::read(sysroot)).and_then(|named| {
-        let nobody_can_ask = named.is_empty() && !sysroot.exists(PARAMETERS);
-        if nobody_can_ask { Err(format!("/{PARAMETERS} is not there to ask it (Linux 6.8 has it)")) } else { Ok(named) }
-    });
     let routes = told(route::read(sysroot));
     let session = status.and_then(|status| status.session.as_ref()?.address.parse::<ConsoleAddress>().ok());
     // A configuration that cannot be read is the agent's topic.
@@ -46,9 +54,10 @@ pub(super) fn read(
     let without_address = without_address.map(|console| console.name.clone()).collect();
     let trusted: Vec<(IpAddr, u16)> =
         consoles.flat_map(|console| console.addresses.iter().map(|ip| (*ip, console.port))).collect();
-    let addresses = match &session {
-        Some(session) => vec![session.clone()],
-        None => addresses(&configured, named.as_deref().unwrap_or_default(), &trusted, interface),
+    let addresses = if let Some(session) = &session {
+        vec![session.clone()]
+    } else {
+        addresses(&configured, named.as_deref().unwrap_or_default(), &trusted, interface)
     };
     let calls = try_all(sysroot, addresses, session.is_none(), routes.as_deref().unwrap_or_default());
     Seen {
@@ -57,6 +66,8 @@ pub(super) fn read(
         believes: configured.first_use || trust.as_ref().is_ok_and(|trust| !trust.consoles.is_empty()),
         discovers: configured.discovers && interface.is_some(),
         without_address,
+        configured: configured.addresses.iter().map(|address| address.ip).collect(),
+        trusted: trusted.into_iter().map(|(ip, _)| ip).collect(),
         interface: interface.map(str::to_owned),
         calls,
         routes,
@@ -68,7 +79,7 @@ pub(super) fn read(
 fn addresses(
     configured: &ConfiguredConsole,
     named: &[ConsoleString],
-    trusted: &[(IpAddr, u16)],
+    known: &[(IpAddr, u16)],
     interface: Option<&str>,
 ) -> Vec<ConsoleAddress> {
     let on_link = |(ip, port): (IpAddr, u16)| {
@@ -77,7 +88,7 @@ fn addresses(
     };
     let named = named.iter().filter(|_| configured.discovers).flat_map(|console| &console.addresses);
     let named = named.map(|ip| on_link((*ip, PORT)));
-    let all = configured.addresses.iter().cloned().chain(named).chain(trusted.iter().copied().map(on_link));
+    let all = configured.addresses.iter().cloned().chain(named).chain(known.iter().copied().map(on_link));
     let mut addresses = Vec::new();
     for address in all {
         if !addresses.contains(&address) {
@@ -100,8 +111,11 @@ fn try_all(sysroot: &Sysroot, addresses: Vec<ConsoleAddress>, connects: bool, ro
 
 fn try_one(sysroot: &Sysroot, address: ConsoleAddress, connects: bool, routes: &[Route]) -> Call {
     let to = resolve(sysroot, &address);
-    let through = address.interface.as_deref().or_else(|| route::ways(routes, address.ip).first().copied());
-    let reach = connects.then(|| reach(sysroot, to, through));
+    let through = through(address.ip, address.interface.as_deref(), routes);
+    let reach = connects.then(|| match to {
+        None if sysroot.is_live() && address.interface.is_some() => Reach::NoInterface,
+        to => reach(sysroot, to, through),
+    });
     let may_answer = matches!(reach, None | Some(Reach::Connected | Reach::Refused));
     let echo = through.zip(to).filter(|_| may_answer).map(|(through, to)| echoed(sysroot, through, to));
     let ConsoleAddress { ip, interface, port } = address;
@@ -118,31 +132,56 @@ fn reach(sysroot: &Sysroot, to: Option<SocketAddr>, interface: Option<&str>) -> 
         Ok(_) => Reach::Connected,
         Err(error) => match error.kind() {
             io::ErrorKind::ConnectionRefused => Reach::Refused,
-            io::ErrorKind::HostUnreachable => Reach::NoNeighbour,
             io::ErrorKind::NetworkUnreachable => Reach::NoRoute,
-            io::ErrorKind::TimedOut if is_without_neighbour(sysroot, to.ip(), interface) => Reach::NoNeighbour,
-            io::ErrorKind::TimedOut => Reach::Silent,
+            // Who filters may say so: of IPv6 the kernel makes EACCES of it, of IPv4 the error of one that nobody has.
+            io::ErrorKind::PermissionDenied => Reach::Filtered,
+            io::ErrorKind::HostUnreachable => unreachable(neighbour(sysroot, to.ip(), interface)),
+            io::ErrorKind::TimedOut => silent(neighbour(sysroot, to.ip(), interface)),
             _ => Reach::Untried(error.to_string()),
         },
     }
 }
 
+/// Somebody said that it cannot be reached: the kernel when nobody on the link has the address, else who filters or routes.
+fn unreachable(neighbour: Option<Neighbour>) -> Reach {
+    match neighbour {
+        Some(Neighbour::Missing) => Reach::NoNeighbour,
+        Some(Neighbour::Answers) => Reach::Filtered,
+        None => Reach::Unreachable,
+    }
+}
+
+fn silent(neighbour: Option<Neighbour>) -> Reach {
+    if neighbour == Some(Neighbour::Missing) { Reach::NoNeighbour } else { Reach::Silent }
+}
+
+/// What the kernel remembers of an address on the link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Neighbour {
+    /// Nobody has it.
+    Missing,
+    Answers,
+}
+
 /// Of an IPv6 address on the link the kernel says only in its table of neighbours that nobody has it, and shows that table through
-/// netlink only: `ip` asks. Where there is no `ip` it stays a silence.
-fn is_without_neighbour(sysroot: &Sysroot, ip: IpAddr, interface: Option<&str>) -> bool {
-    let (Some(interface), Some(path)) = (interface, IP_PROGRAMS.iter().find(|path| sysroot.exists(path))) else {
-        return false;
-    };
+/// netlink only: `ip` asks. Nothing is remembered of one behind a router, and nothing is told where there is no `ip`.
+fn neighbour(sysroot: &Sysroot, ip: IpAddr, interface: Option<&str>) -> Option<Neighbour> {
+    let (interface, path) = interface.zip(IP_PROGRAMS.iter().find(|path| sysroot.exists(path)))?;
     let program = ["neigh", "show", "to", &ip.to_string(), "dev", interface]
         .into_iter()
         .fold(Program::new(*path, PATIENCE), Program::argument);
-    let shown = sysroot.run(&program).map(|outcome| String::from_utf8_lossy(&outcome.output).into_owned());
-    shown.is_ok_and(|shown| is_unresolved(&shown))
+    let outcome = sysroot.run(&program).ok().filter(Outcome::succeeded)?;
+    remembered(&String::from_utf8_lossy(&outcome.output))
 }
 
-/// `fe80::99 FAILED`: nobody answered, or nobody has so far.
-fn is_unresolved(shown: &str) -> bool {
-    shown.split_ascii_whitespace().any(|word| matches!(word, "FAILED" | "INCOMPLETE"))
+/// `fe80::99 FAILED`: nobody answered, or nobody has so far. `fe80::1 lladdr 02:00:00:00:00:01 REACHABLE`: somebody did.
+fn remembered(shown: &str) -> Option<Neighbour> {
+    let has = |wanted: &str| shown.split_ascii_whitespace().any(|word| word == wanted);
+    match (has("FAILED") || has("INCOMPLETE"), has("lladdr")) {
+        (true, _) => Some(Neighbour::Missing),
+        (false, true) => Some(Neighbour::Answers),
+        (false, false) => None,
+    }
 }
 
 /// Neither asks a recorded machine anybody.
@@ -150,10 +189,13 @@ fn echoed(sysroot: &Sysroot, through: &str, mut to: SocketAddr) -> Echo {
     if !sysroot.is_live() {
         return Echo::Untried(RECORDED.into());
     }
-    let mtu = sysroot.read_text(format!("sys/class/net/{through}/mtu")).ok();
-    let Some(mtu_bytes) = mtu.and_then(|text| text.trim().parse().ok()) else {
+    let setting = |path: String| sysroot.read_text(path).ok().and_then(|text| text.trim().parse::<u32>().ok());
+    let Some(mtu_bytes) = setting(format!("sys/class/net/{through}/mtu")) else {
         return Echo::Untried(format!("how large a packet {through} takes is not told"));
     };
+    if to.is_ipv4() && setting(MAY_BE_CUT.into()) != Some(0) {
+        return Echo::Untried(format!("by /{MAY_BE_CUT} packets may be cut into pieces on the way, and would pass so"));
+    }
     // To a raw socket a port is a protocol.
     to.set_port(0);
     echo::ask(to, mtu_bytes)
@@ -213,6 +255,13 @@ mod tests {
     }
 
     #[test]
+    fn an_address_on_an_interface_that_is_not_there_is_not_called() {
+        let live = Sysroot::at("/").unwrap();
+        let calls = try_all(&live, vec!["[fe80::1%no-such-if]:657".parse().unwrap()], true, &[]);
+        assert_eq!((&calls[0].reach, &calls[0].echo), (&Some(Reach::NoInterface), &None));
+    }
+
+    #[test]
     fn a_recorded_machine_calls_nobody() {
         let dir = tempfile::tempdir().unwrap();
         let sysroot = Sysroot::at(dir.path()).unwrap();
@@ -222,14 +271,23 @@ mod tests {
     }
 
     #[test]
-    fn a_neighbour_that_does_not_answer_is_none() {
-        for (shown, expected) in [
-            ("", false),
-            ("fe80::99 FAILED\n", true),
-            ("fe80::99 INCOMPLETE\n", true),
-            ("fe80::1 lladdr 02:00:00:00:00:01 REACHABLE\n", false),
-        ] {
-            assert_eq!(is_unresolved(shown), expected, "{shown}");
+    fn what_is_remembered_of_a_neighbour_tells_what_an_error_means() {
+        use Neighbour::{Answers, Missing};
+        let cases = [
+            ("", None, Reach::Unreachable, Reach::Silent),
+            ("\u{0}\u{fffd} lladdress\n", None, Reach::Unreachable, Reach::Silent),
+            ("fe80::99 FAILED\n", Some(Missing), Reach::NoNeighbour, Reach::NoNeighbour),
+            ("fe80::99 INCOMPLETE\n", Some(Missing), Reach::NoNeighbour, Reach::NoNeighbour),
+            ("10.0.0.9 lladdr 02:00:00:00:00:01 FAILED\n", Some(Missing), Reach::NoNeighbour, Reach::NoNeighbour),
+            ("fe80::1 lladdr 02:00:00:00:00:01 REACHABLE\n", Some(Answers), Reach::Filtered, Reach::Silent),
+        ];
+        for (shown, expected, when_unreachable, when_silent) in cases {
+            let found = remembered(shown);
+            assert_eq!(
+                (found, unreachable(found), silent(found)),
+                (expected, when_unreachable, when_silent),
+                "{shown}"
+            );
         }
     }
 
