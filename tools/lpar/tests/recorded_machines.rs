@@ -88,6 +88,14 @@ fn slots_are_the_same_in_json() {
     }
 }
 
+/// A console as `lsrsrc IBM.MCP` prints it.
+fn remembered(name: &str, address: &str, own_address: &str) -> String {
+    format!(
+        "Resource Persistent Attributes for IBM.MCP\nresource 1:\n        MNName            = \"{own_address}\"\n        \
+         HMCName           = \"{name}\"\n        HMCIPAddr         = \"{address}\"\n        ActivePeerDomain  = \"\"\n"
+    )
+}
+
 /// The files of an RSCT that is connected, over a guest of the lab.
 fn with_rsct(machine: Machine) -> Machine {
     let files = ["rmcd", "rmcctrl", "lsrsrc", "IBM.DRMd"].map(|name| format!("opt/rsct/bin/{name}"));
@@ -104,7 +112,8 @@ fn with_rsct(machine: Machine) -> Machine {
         .with("etc/ct_node_id", "96586cb4b5fc641c\nmore\n")
         .with("proc/net/tcp", &socket("0A"))
         .with("proc/net/udp", &socket("07"))
-        .with("commands/lsrsrc+IBM.MCP+HMCName.stdout", "resource 1:\n        HMCName = \"9042DR7*16BB22D\"\n")
+        .with("commands/lsrsrc+IBM.MCP.stdout", &remembered("9042DR7*16BB22D", "9.57.24.139", "10.77.0.3"))
+        .with("proc/net/fib_trie", "Main:\n  |-- 10.77.0.3\n     /32 host LOCAL\n")
         .with(
             "commands/rmcdomainstatus+-s+ctrmc.stdout",
             "Management Domain Status: Management Control Points\n  I A  0xef889c809d9617c7  0001  9.57.24.139\n",
@@ -127,13 +136,26 @@ fn doctor_looks_at_rsct_where_it_is_installed() {
         .with("dev/kmsg", "6,9,480000000,-;mobility: memory transfer completed.\n")
         .with("commands/ctsvhbac.status", "1")
         .with("commands/ctsvhbac.stdout", "Identity: lpar1\n  Status: Attention - not in the list\n")
-        .with("commands/lsrsrc+IBM.MCP+HMCName.status", "1")
-        .with("commands/lsrsrc+IBM.MCP+HMCName.stderr", "2612-022 A session could not be established.\n")
+        .with("commands/lsrsrc+IBM.MCP.status", "1")
+        .with("commands/lsrsrc+IBM.MCP.stderr", "2612-022 A session could not be established.\n")
         .with(
             "commands/rmcdomainstatus+-s+ctrmc.stdout",
             "Management Domain Status: Management Control Points\n  Z A  0xef889c809d9617c7  0001  9.57.24.139\n",
         );
     assert!(!differs("doctor/rsct-broken.txt", &machine.lpar("doctor").whole()));
+}
+
+/// Another HMC and another address since, on a node of a cluster.
+#[test]
+fn doctor_finds_what_rsct_remembers_of_earlier_days() {
+    let domain = "Management Domain Status: Management Control Points\n  O A  0xef889c809d9617c7  0001  9.57.24.1\n\
+                  Peer Domain Status\n  S S  0x96586cb4b5fc641c  0001  lpar1\n";
+    let machine = with_rsct(Machine::recorded("qemu-debian-sid"))
+        .with("commands/lsrsrc+IBM.MCP.stdout", &remembered("7042CR9*1234567", "9.57.24.1", "10.77.0.9"))
+        .with("commands/rmcdomainstatus+-s+ctrmc.stdout", domain)
+        .with("commands/ctsvhbac.status", "22")
+        .with("etc/ct_node_id", "");
+    assert!(!differs("doctor/rsct-of-earlier-days.txt", &machine.lpar("doctor").whole()));
 }
 
 /// Nobody is called on a recorded machine, but who would be is told. Strings of the hypervisor that are none name nobody.

@@ -35,7 +35,7 @@ pub(crate) fn everything(sysroot: &Sysroot) -> Seen {
     let (interface, status) = (adapter.management_interface(), agent.answer.status());
     let trust = told(ask_or_read::<Trust>(sysroot, Method::TrustList, lpard::trust_here));
     let named = way::named(sysroot);
-    let rsct = has_rsct.then(|| rsct::read(sysroot, &processes));
+    let rsct = has_rsct.then(|| rsct::read(sysroot, &processes, named.as_deref().unwrap_or_default()));
     let is_connected = match &rsct {
         Some(rsct) => rsct.is_connected(),
         None => status.map(|status| status.session.is_some()),

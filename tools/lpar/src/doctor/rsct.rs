@@ -1,16 +1,22 @@
 //! IBM's RSCT, where it is installed: it talks to the HMC and calls drmgr. All that is known of it is public; the marks of the
 //! domain status that IBM has not documented are named as what they typically are.
 
+mod console;
+
 use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use platform::console_string::ConsoleString;
 
 use super::{Finding, Subject, Told, Verdict};
+use console::Console;
 
 const PROGRAMS: Subject = Subject::new("programs", "/opt/rsct/bin");
 const DEFINITION: Subject = Subject::new("DynamicRM", "/opt/rsct/cfg/rmdefs/IBM.DRM.mdef");
 const DRMGR: Subject = Subject::new("drmgr", "/usr/sbin/drmgr");
 const NODE_ID: Subject = Subject::new("node id", "/etc/ct_node_id");
 const DAEMONS: Subject = Subject::new("daemons", "/proc");
-const CONSOLE: Subject = Subject::new("console known", "lsrsrc IBM.MCP");
+const CONSOLES: Subject = Subject::new("console known", "lsrsrc IBM.MCP");
 const DOMAIN: Subject = Subject::new("management domain", "rmcdomainstatus -s ctrmc");
 const KEYS: Subject = Subject::new("keys", "/var/ct/cfg");
 const NAMES: Subject = Subject::new("own names and keys", "ctsvhbac");
@@ -37,12 +43,22 @@ pub(crate) struct Seen {
     pub(crate) processes: Told<BTreeSet<String>>,
     /// What `lsrsrc IBM.MCP` prints.
     pub(crate) consoles: Told<String>,
+    /// The consoles that the hypervisor names.
+    pub(crate) named: Vec<ConsoleString>,
+    /// The addresses of this partition.
+    pub(crate) own_addresses: Told<Vec<IpAddr>>,
     /// What `rmcdomainstatus -s ctrmc` prints.
     pub(crate) domain: Told<String>,
     /// Which of [`KEY_FILES`] are there.
     pub(crate) keys: [bool; KEY_FILES.len()],
-    /// What `ctsvhbac` prints, whether it ends well or not.
-    pub(crate) verification: Told<String>,
+    pub(crate) verification: Told<Verification>,
+}
+
+/// What came of `ctsvhbac`, whether it found something wrong or not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Verification {
+    pub(crate) status: i32,
+    pub(crate) said: String,
 }
 
 impl Seen {
@@ -51,6 +67,21 @@ impl Seen {
         let is_in_band = self.processes.as_ref().is_ok_and(|processes| processes.contains(IN_BAND));
         let said = self.domain.as_ref().ok()?;
         Some(is_in_band || control_points(said).iter().any(|(state, _)| is_up(*state)))
+    }
+
+    /// Where its consoles are.
+    pub(crate) fn addresses(&self) -> Vec<IpAddr> {
+        self.known().iter().filter_map(|console| console.address).collect()
+    }
+
+    fn known(&self) -> Vec<Console> {
+        self.consoles.as_deref().map(console::parse).unwrap_or_default()
+    }
+
+    /// Whether the partition is a node of a cluster, which `recfgct` would tear out of it. None where that is not told.
+    fn is_in_cluster(&self) -> Option<bool> {
+        let names_a_domain = self.known().iter().any(|console| console.peer_domain.is_some());
+        if names_a_domain { Some(true) } else { self.domain.as_deref().map(has_peers).ok() }
     }
 }
 
@@ -61,18 +92,20 @@ pub(crate) const KEY_FILES: [&str; 3] = ["ct_has.qkf", "ct_has.pkf", "ct_has.thl
 
 pub(super) fn judge(seen: &Seen) -> Vec<Finding> {
     let in_band = seen.processes.as_ref().is_ok_and(|processes| processes.contains(IN_BAND));
+    let (known, in_cluster) = (seen.known(), seen.is_in_cluster());
     let mut findings = vec![
         programs(&seen.programs),
         definition(seen.has_definition),
         drmgr(seen.has_drmgr),
-        NODE_ID.judge(&seen.node_id, |id| node_id(id.as_deref())),
+        NODE_ID.judge(&seen.node_id, |id| node_id(id.as_deref(), in_cluster)),
         DAEMONS.judge(&seen.processes, daemons),
-        CONSOLE.judge(&seen.consoles, |said| consoles(said, in_band)),
+        CONSOLES.judge(&seen.consoles, |_| console::known(&known, &seen.named, in_band)),
         DOMAIN.judge(&seen.domain, |said| domain(said)),
         keys(seen.keys),
-        NAMES.judge(&seen.verification, |said| names(said)),
+        NAMES.judge(&seen.verification, names),
     ];
-    findings.extend(escalation(&findings));
+    findings.extend(console::own_address(&known, &seen.own_addresses));
+    findings.extend(escalation(&findings, in_cluster));
     findings
 }
 
@@ -105,8 +138,11 @@ fn drmgr(is_there: bool) -> Finding {
 }
 
 /// Two partitions with one id take the console from each other. Whether another one has it only the console knows.
-fn node_id(id: Option<&str>) -> Finding {
-    let renew = "/opt/rsct/install/bin/recfgct, on a partition that is in no cluster; images must not have the file";
+fn node_id(id: Option<&str>, in_cluster: Option<bool>) -> Finding {
+    let renew = match in_cluster {
+        Some(true) => "ask IBM's support: this is a node of a cluster, which knows it by its id",
+        _ => "/opt/rsct/install/bin/recfgct, on a partition that is in no cluster; images must not have the file",
+    };
     let Some(id) = id else { return NODE_ID.fail("there is none", renew) };
     let is_hex = id.len() == NODE_ID_DIGITS && id.bytes().all(|byte| byte.is_ascii_hexdigit());
     if !is_hex || id.bytes().all(|byte| byte == b'0') {
@@ -128,23 +164,6 @@ fn daemons(processes: &BTreeSet<String>) -> Finding {
         format!("not running: {}", down.join(", ")),
         "/opt/rsct/bin/rmcctrl -z && /opt/rsct/bin/rmcctrl -A && /opt/rsct/bin/rmcctrl -p",
     )
-}
-
-/// `HMCName = "9042DR7*16BB22D"`, once a console.
-fn consoles(said: &str, in_band: bool) -> Finding {
-    let value = |line: &str| {
-        let (key, value) = line.trim().split_once('=')?;
-        (key.trim() == "HMCName").then(|| value.trim().trim_matches('"').to_owned())
-    };
-    let names: Vec<String> = said.lines().filter_map(value).collect();
-    match (names.is_empty(), in_band) {
-        (false, _) => CONSOLE.ok(names.join(", ")),
-        (true, true) => CONSOLE.ok("none by address; mcproxy runs: the console comes through the hypervisor"),
-        (true, false) => CONSOLE.fail(
-            "none: the hypervisor has not told RSCT of a console, or the connection was never made",
-            "/opt/rsct/bin/rmcctrl -z && /opt/rsct/bin/rmcctrl -A && /opt/rsct/bin/rmcctrl -p, then wait five minutes",
-        ),
-    }
 }
 
 /// `  I A  0xef889c809d9617c7  0001  9.57.24.139` below "Management Control Points".
@@ -173,8 +192,18 @@ fn domain(said: &str) -> Finding {
 }
 
 fn control_points(said: &str) -> Vec<(char, &str)> {
-    let points = said.lines().skip_while(|line| !line.contains("Management Control Points")).skip(1);
-    points.take_while(|line| line.starts_with(char::is_whitespace)).filter_map(control_point).collect()
+    below(said, "Management Control Points").filter_map(control_point).collect()
+}
+
+/// `  S S  0x07e7287425d0becd  0001  node1` below "Peer Domain Status".
+fn has_peers(said: &str) -> bool {
+    below(said, "Peer Domain Status").next().is_some()
+}
+
+/// The lines of what is headed by this.
+fn below<'a>(said: &'a str, heading: &'static str) -> impl Iterator<Item = &'a str> {
+    let lines = said.lines().skip_while(move |line| !line.contains(heading)).skip(1);
+    lines.take_while(|line| line.starts_with(char::is_whitespace)).filter(|line| !line.trim().is_empty())
 }
 
 fn is_up(state: char) -> bool {
@@ -200,40 +229,49 @@ fn keys(there: [bool; KEY_FILES.len()]) -> Finding {
     }
 }
 
-/// The keys are a pair, and each name and address of this partition stands for them in its own list of trusted hosts. What is not
-/// so has a line with "Attention"; that there is one, and that `Identity:` names whom it is about, is all that is relied on.
-fn names(said: &str) -> Finding {
+/// The keys are a pair, and each name and address of this partition stands for them in its own list of trusted hosts: that is what
+/// IBM's manual says is verified, so that neither `ctsthl -l` nor `ctsvhbal` would tell more here. Of the output only what is
+/// described publicly is relied on: what is not so has a line with "Attention". That `Identity:` comes before it and names whom it is
+/// about is from memory; without it the key pair is named. What an exit status says is not relied on, but only 0 is well.
+fn names(verification: &Verification) -> Finding {
+    let tells = "/opt/rsct/bin/ctsvhbac";
     let value = |line: &str| line.trim().strip_prefix("Identity:").map(|value| value.trim().to_owned());
     let (mut about, mut wrong) = (None, Vec::new());
-    for line in said.lines() {
+    for line in verification.said.lines() {
         about = value(line).or(about);
-        if line.contains("Attention") {
+        if line.to_ascii_lowercase().contains("attention") {
             wrong.push(about.clone().unwrap_or_else(|| "the key pair".to_owned()));
         }
     }
-    if wrong.is_empty() {
-        if about.is_none() {
-            return NAMES.cannot_tell("ctsvhbac does not say", Some("/opt/rsct/bin/ctsvhbac"));
+    wrong.dedup();
+    match (wrong.as_slice(), verification.status, &about) {
+        ([], 0, Some(_)) => NAMES.ok("ctsvhbac finds nothing wrong"),
+        ([], 0, None) => NAMES.cannot_tell("ctsvhbac does not say", Some(tells)),
+        ([], status, _) => {
+            NAMES.warn(format!("ctsvhbac ended with {status}, and does not say why"), format!("{tells} -l 4 says more"))
         }
-        return NAMES.ok("ctsvhbac finds nothing wrong");
+        (wrong, ..) => NAMES.fail(
+            format!("not as it should be: {}; so it is after another name or address was given", wrong.join(", ")),
+            "/opt/rsct/bin/ctsvhbac says what; ctsthl -a adds a name with this partition's key (ctskeygen -d); then rmcctrl -z; \
+             rmcctrl -A; rmcctrl -p",
+        ),
     }
-    NAMES.fail(
-        format!("not as it should be: {}; so it is after another name or address was given", wrong.join(", ")),
-        "/opt/rsct/bin/ctsvhbac says what; ctsthl -a adds a name with this partition's key (ctskeygen -d); then rmcctrl -z; rmcctrl \
-         -A; rmcctrl -p",
-    )
 }
 
-/// The ritual, in its order, with what it must not be used on.
-fn escalation(findings: &[Finding]) -> Option<Finding> {
+/// The ritual, in its order. Its last step is not even named where it would do harm.
+fn escalation(findings: &[Finding], in_cluster: Option<bool>) -> Option<Finding> {
     let failed = findings.iter().filter(|finding| finding.verdict == Verdict::Fail).count();
-    (failed > 0).then(|| {
-        ESCALATION.warn(
-            format!("{failed} checks of RSCT failed"),
+    let mend = match in_cluster {
+        Some(true) => {
+            "rmcctrl -z; rmcctrl -A; rmcctrl -p; wait five minutes; then ask IBM's support, with ctsnap -x runrpttr. This is a node \
+             of a cluster: making RSCT anew would delete the cluster's configuration"
+        }
+        _ => {
             "rmcctrl -z; rmcctrl -A; rmcctrl -p; wait five minutes; then recfgct and rmcctrl -p. Never recfgct on a node of a \
-             cluster (CAA, peer domain): it deletes the cluster's configuration",
-        )
-    })
+             cluster (CAA, peer domain): it deletes the cluster's configuration"
+        }
+    };
+    (failed > 0).then(|| ESCALATION.warn(format!("{failed} checks of RSCT failed"), mend))
 }
 
 #[cfg(test)]
@@ -249,18 +287,20 @@ mod tests {
             node_id: Ok(Some("96586cb4b5fc641c".into())),
             processes: Ok(NEEDED.iter().map(|(process, _)| (*process).to_owned()).collect()),
             consoles: Ok("resource 1:\n        HMCName           = \"9042DR7*16BB22D\"\n".into()),
+            named: vec![],
+            own_addresses: Ok(vec![]),
             domain: Ok(status('I')),
             keys: [true; 3],
             verification: Ok(verified("Trusted host")),
         }
     }
 
-    /// Of its shape only what is documented publicly is relied on.
-    fn verified(second: &str) -> String {
-        format!(
-            "Key Parity: Public and private keys are in pair\n  Identity:  lpar1\n    Status:  Trusted host\n  Identity:  10.0.0.9\n    \
-             Status:  {second}\n"
-        )
+    fn verified(second: &str) -> Verification {
+        let said = format!(
+            "Key Parity: Public and private keys are in pair\n  Identity:  lpar1\n    Status:  Trusted host\n  Identity:  \
+             10.0.0.9\n    Status:  {second}\n"
+        );
+        Verification { status: 0, said }
     }
 
     fn status(state: char) -> String {
@@ -303,7 +343,7 @@ mod tests {
             (None, Fail),
         ];
         for (id, verdict) in cases {
-            assert_eq!(node_id(id).verdict, verdict, "{id:?}");
+            assert_eq!(node_id(id, Some(false)).verdict, verdict, "{id:?}");
         }
     }
 
@@ -321,10 +361,36 @@ mod tests {
 
     #[test]
     fn a_name_that_nobody_would_believe_is_named() {
+        let ended = |status, said: &str| names(&Verification { status, said: said.to_owned() });
         assert_eq!(names(&verified("Trusted host")).verdict, Good);
         assert!(names(&verified("Attention - another key")).found.contains("10.0.0.9"));
-        assert!(names("Key Parity: Attention - no pair\nIdentity: lpar1\n").found.contains("the key pair"));
-        assert_eq!(names("").verdict, CannotTell);
+        let no_pair = ended(0, "Key Parity: ATTENTION - no pair\nIdentity: lpar1\n");
+        assert_eq!((no_pair.verdict, no_pair.found.contains("the key pair")), (Fail, true));
+        assert_eq!((ended(0, "").verdict, ended(0, "\u{fffd}:").verdict), (CannotTell, CannotTell));
+        assert_eq!(ended(22, "Identity: lpar1\n").verdict, Warn);
+    }
+
+    #[test]
+    fn what_would_tear_a_node_out_of_its_cluster_is_not_named_there() {
+        let peers = "Peer Domain Status\n  S S  0x07e7287425d0becd  0001  node1\n";
+        let domain = "resource 1:\n HMCName = \"a\"\n ActivePeerDomain = \"ha\"\n";
+        let broken = || Seen { node_id: Ok(None), domain: Ok(status('O')), ..seen() };
+        let cases = [
+            (broken(), Some(false)),
+            (Seen { domain: Err("hangs".into()), ..broken() }, None),
+            (Seen { domain: Ok(format!("{}{peers}", status('O'))), ..broken() }, Some(true)),
+            (Seen { domain: Err("hangs".into()), consoles: Ok(domain.into()), ..broken() }, Some(true)),
+        ];
+        for (seen, in_cluster) in cases {
+            assert_eq!(seen.is_in_cluster(), in_cluster, "{seen:?}");
+            let mends: Vec<_> = judge(&seen).into_iter().filter_map(|finding| finding.mend).collect();
+            assert_eq!(mends.iter().any(|mend| mend.contains("recfgct")), in_cluster != Some(true), "{mends:?}");
+            let names_it = mends.iter().filter(|mend| mend.contains("recfgct"));
+            assert!(
+                names_it.into_iter().all(|mend| mend.contains("cluster")),
+                "with what it must not be used on: {mends:?}"
+            );
+        }
     }
 
     #[test]
@@ -334,12 +400,6 @@ mod tests {
         assert_eq!(Seen { domain: Err("hangs".into()), ..seen() }.is_connected(), None);
         let processes = Ok([IN_BAND.to_owned()].into());
         assert_eq!(Seen { processes, domain: Ok(String::new()), ..seen() }.is_connected(), Some(true));
-    }
-
-    #[test]
-    fn in_band_needs_no_address() {
-        assert_eq!(consoles("", true).verdict, Good);
-        assert_eq!(consoles("", false).verdict, Fail);
     }
 
     #[test]

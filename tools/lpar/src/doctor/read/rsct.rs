@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use platform::console_string::ConsoleString;
+use platform::own_address;
 use sysroot::{Ended, Program, Sysroot};
 
 use super::{Processes, told, told_by};
 use crate::doctor::Told;
-use crate::doctor::rsct::{KEY_FILES, PROGRAM_NAMES, Seen};
+use crate::doctor::rsct::{KEY_FILES, PROGRAM_NAMES, Seen, Verification};
 
 const HOME: &str = "opt/rsct";
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -15,7 +17,8 @@ pub(super) fn is_installed(sysroot: &Sysroot) -> bool {
     sysroot.is_dir(HOME)
 }
 
-pub(super) fn read(sysroot: &Sysroot, processes: &Processes) -> Seen {
+/// `named` are the consoles that the hypervisor names.
+pub(super) fn read(sysroot: &Sysroot, processes: &Processes, named: &[ConsoleString]) -> Seen {
     let bin = |name: &str| format!("{HOME}/bin/{name}");
     let node_id = told(sysroot.read_text_if_present("etc/ct_node_id"));
     Seen {
@@ -24,11 +27,10 @@ pub(super) fn read(sysroot: &Sysroot, processes: &Processes) -> Seen {
         has_drmgr: sysroot.exists("usr/sbin/drmgr"),
         node_id: node_id.map(|text| Some(text?.lines().next()?.trim().to_owned())),
         processes: processes.names(),
-        consoles: said(
-            sysroot,
-            Program::new(bin("lsrsrc"), PATIENCE).argument("IBM.MCP").argument("HMCName"),
-            "lsrsrc",
-        ),
+        // All attributes: one that an older RSCT has not would be an error.
+        consoles: said(sysroot, Program::new(bin("lsrsrc"), PATIENCE).argument("IBM.MCP"), "lsrsrc"),
+        named: named.to_vec(),
+        own_addresses: told(own_address::read(sysroot)),
         domain: said(
             sysroot,
             Program::new(bin("rmcdomainstatus"), PATIENCE).argument("-s").argument("ctrmc"),
@@ -44,11 +46,12 @@ fn said(sysroot: &Sysroot, program: Program, name: &str) -> Told<String> {
 }
 
 /// One that found something wrong may end as if it had failed: what it printed counts.
-fn verification(sysroot: &Sysroot, program: Program) -> Told<String> {
+fn verification(sysroot: &Sysroot, program: Program) -> Told<Verification> {
     let outcome = told(sysroot.run(&in_english(program)))?;
+    let said = String::from_utf8_lossy(&outcome.output).into_owned();
     match outcome.ended {
-        Ended::Exited(_) => Ok(String::from_utf8_lossy(&outcome.output).into_owned()),
-        _ => told_by(&outcome, "ctsvhbac"),
+        Ended::Exited(status) => Ok(Verification { status, said }),
+        _ => told_by(&outcome, "ctsvhbac").map(|said| Verification { status: 0, said }),
     }
 }
 

@@ -54,10 +54,12 @@ pub(super) fn read(
     let without_address = without_address.map(|console| console.name.clone()).collect();
     let trusted: Vec<(IpAddr, u16)> =
         consoles.flat_map(|console| console.addresses.iter().map(|ip| (*ip, console.port))).collect();
+    let of_rsct: Vec<(IpAddr, u16)> = rsct.into_iter().flat_map(rsct::Seen::addresses).map(|ip| (ip, PORT)).collect();
     let addresses = if let Some(session) = &session {
         vec![session.clone()]
     } else {
-        addresses(&configured, named.as_deref().unwrap_or_default(), &trusted, interface)
+        let known = [of_rsct, trusted.clone()].concat();
+        addresses(&configured, named.as_deref().unwrap_or_default(), &known, interface)
     };
     let calls = try_all(sysroot, addresses, session.is_none(), routes.as_deref().unwrap_or_default());
     Seen {
@@ -75,7 +77,7 @@ pub(super) fn read(
     }
 }
 
-/// Whom the agent calls, in its order; nobody twice.
+/// Whom the agent calls, in its order, and RSCT where it is there; nobody twice.
 fn addresses(
     configured: &ConfiguredConsole,
     named: &[ConsoleString],
