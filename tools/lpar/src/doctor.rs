@@ -10,24 +10,27 @@
 //! a [`Finding`]; each is tested as a table beside it. All reading is in `read/`. What could not be read is [`Told`] as `Err`
 //! and makes a finding "cannot tell", which is neither good nor bad.
 //!
-//! The list of checks is the one for RMC connections that is public (merged from IBM's notes and from users'), and where it is
-//! looked after:
+//! The list of checks is the one for RMC connections that is public (merged from IBM's notes and from users'). Which finding covers
+//! which of its lines:
 //!
-//! | its line | here |
-//! |---|---|
-//! | a pSeries partition | `partition` |
-//! | packages, `IBM.DRM.mdef`; node id; daemons | `agent`; `rsct` |
-//! | a console is known, and not one of earlier days | `console`, `way` (console string, whom to call), `rsct` |
-//! | the adapter: found, up, link, address, IPv6, one only, NetworkManager | `adapter` |
-//! | route, neighbour, TCP 657; UDP 657 | `way`; `console` (port 657 here) |
-//! | firewall | `firewall` |
-//! | MTU, with a large packet | `adapter`, `way` |
-//! | several interfaces to the console | `adapter` (which look alike), `way` (which have a route) |
-//! | own names and keys | `console` (trust), `rsct` (ctsvhbac) |
-//! | file systems, clocks | `storage`, `clock` |
-//! | capabilities | `resize`, `migration` |
-//! | moved lately | `migration` |
-//! | what to try in which order | `rsct` |
+//! | No. | its line | findings |
+//! |---|---|---|
+//! | 1 | a pSeries partition | `partition`: hypervisor, identity |
+//! | 2 | packages, `IBM.DRM.mdef` | `agent`: lpard is installed; `rsct`: programs, DynamicRM, drmgr |
+//! | 3 | node id | `rsct`: node id; lpard has a key instead, `console`: a console is trusted |
+//! | 4 | daemons | `agent`: lpard runs, lpard answers; `rsct`: daemons |
+//! | 5 | a console is known, and not one of earlier days | `way`: console that the hypervisor names, whom to call; `rsct`: console known |
+//! | 6 | the adapter: found, one only, up, link, address, IPv6, NetworkManager | `adapter`: all but MTU |
+//! | 7 | route, neighbour, TCP 657; UDP 657 | `way`: way to the console, console answers; `console`: session, port 657 here; `rsct`: management domain |
+//! | 8 | firewall | `firewall`: packet filter |
+//! | 9 | MTU, with a large packet | `adapter`: MTU; `way`: large packets pass |
+//! | 10 | several interfaces to the console | `adapter`: only one; `way`: way to the console |
+//! | 11 | own names and keys | `console`: a console is trusted; `rsct`: keys, own names and keys |
+//! | 12 | file systems are not full | `storage`: /var, /run, /tmp (of the console's side nothing is seen here) |
+//! | 13 | clocks in step | `clock`: a time service (the same) |
+//! | 14 | capabilities | `resize`: all; `migration`: can migrate |
+//! | 15 | moved lately, other addresses | `migration`: a console has it since; `partition`: identity is up to date; `rsct`: own address |
+//! | 16 | what to try in which order | `rsct`: if all else fails; without RSCT each finding says it |
 
 pub(crate) mod adapter;
 pub(crate) mod agent;

@@ -16,7 +16,7 @@ mod way;
 use sysroot::{Ended, Outcome, Sysroot};
 
 use super::{Seen, Told, clock, events, storage};
-use crate::agent::answer::Trust;
+use crate::agent::answer::{Mode, Status, Trust};
 use crate::agent::{Method, ask_or_read};
 use crate::error::chain;
 use processes::Processes;
@@ -36,10 +36,7 @@ pub(crate) fn everything(sysroot: &Sysroot) -> Seen {
     let trust = told(ask_or_read::<Trust>(sysroot, Method::TrustList, lpard::trust_here));
     let named = way::named(sysroot);
     let rsct = has_rsct.then(|| rsct::read(sysroot, &processes, named.as_deref().unwrap_or_default()));
-    let is_connected = match &rsct {
-        Some(rsct) => rsct.is_connected(),
-        None => status.map(|status| status.session.is_some()),
-    };
+    let is_connected = is_connected(rsct.as_ref(), status);
     Seen {
         partition: partition::read(sysroot),
         console: console::read(sysroot, status, &trust, has_rsct),
@@ -65,6 +62,14 @@ pub(crate) fn everything(sysroot: &Sysroot) -> Seen {
     }
 }
 
+/// Whether a console has the partition. An observer looks for none, and nobody tells.
+fn is_connected(rsct: Option<&super::rsct::Seen>, status: Option<&Status>) -> Option<bool> {
+    match rsct {
+        Some(rsct) => rsct.is_connected(),
+        None => status.filter(|status| status.mode == Mode::Native).map(|status| status.session.is_some()),
+    }
+}
+
 /// An error becomes the reason why nothing was seen.
 fn told<T, E: std::error::Error>(result: Result<T, E>) -> Told<T> {
     result.map_err(|error| chain(&error))
@@ -78,5 +83,22 @@ fn told_by(outcome: &Outcome, program: &str) -> Told<String> {
         Ended::Exited(status) => Err(format!("{program} ended with {status}: {}", first_line(&outcome.errors))),
         Ended::Signalled(signal) => Err(format!("{program} was killed by signal {signal}")),
         Ended::DeadlinePassed => Err(format!("{program} did not end and was stopped")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::answer::Session;
+
+    #[test]
+    fn only_who_looks_for_a_console_can_miss_one() {
+        let with = |mode, has_session: bool| {
+            let session = has_session.then(|| Session { console: "hmc1".into(), address: "10.0.0.1:657".into() });
+            let (reason, phase) = (String::new(), "ready".into());
+            is_connected(None, Some(&Status { mode, reason, phase, session, network: None, last_migration: None }))
+        };
+        assert_eq!((with(Mode::Native, true), with(Mode::Native, false)), (Some(true), Some(false)));
+        assert_eq!((with(Mode::Observer, false), is_connected(None, None)), (None, None));
     }
 }
