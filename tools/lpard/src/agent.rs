@@ -207,7 +207,8 @@ impl Agent {
 
     /// When to call again at the latest.
     pub(crate) fn deadline(&self) -> Option<Duration> {
-        self.waits_until.into_iter().chain(self.leaves_until).min()
+        // Nothing is given up while something else is under way; when that is over, somebody says so.
+        self.waits_until.filter(|_| self.busy.is_none()).into_iter().chain(self.leaves_until).min()
     }
 
     /// Takes what happened; gives what to do.

@@ -22,6 +22,7 @@ pub mod hook_output;
 pub mod visible;
 
 mod accounts;
+mod addresses_to_call;
 mod agent;
 mod boot_id;
 mod config;
@@ -50,6 +51,7 @@ use std::path::Path;
 
 use sysroot::Sysroot;
 
+pub use addresses_to_call::addresses_to_call;
 pub use config::ConsoleAddress;
 use config::{Config, ConfigError};
 pub use here::{

@@ -8,10 +8,10 @@ pub(crate) mod watch;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use sysroot::Sysroot;
+use sysroot::{Process, Sysroot};
 
 use crate::config::ModeSetting;
-use crate::processes;
+use crate::processes::{self, Found};
 
 /// Where RSCT is installed, always.
 const RSCT: &str = "opt/rsct";
@@ -55,12 +55,14 @@ pub(crate) enum Reason {
     Console,
 }
 
-/// Looks for RSCT.
-pub(crate) fn find_rsct(sysroot: &Sysroot) -> sysroot::Result<Option<Rsct>> {
-    if processes::is_running(sysroot, RMC_DAEMON)? {
-        return Ok(Some(Rsct::Running));
-    }
-    Ok(sysroot.is_dir(RSCT).then_some(Rsct::Installed))
+/// Looks for RSCT. Its daemon may outlive its directory: to wait for the end of that is up to the caller.
+pub(crate) fn find_rsct(sysroot: &Sysroot) -> sysroot::Result<(Option<Rsct>, Option<Process>)> {
+    let installed = || sysroot.is_dir(RSCT).then_some(Rsct::Installed);
+    Ok(match processes::find(sysroot, RMC_DAEMON)? {
+        Some(Found::Held(daemon)) => (Some(Rsct::Running), Some(daemon)),
+        Some(Found::Seen) => (Some(Rsct::Running), None),
+        None => (installed(), None),
+    })
 }
 
 /// Chooses.
@@ -120,14 +122,23 @@ mod tests {
     }
 
     #[test]
-    fn rsct_is_seen_by_its_directory_and_by_its_daemon() {
+    fn rsct_is_seen_by_its_directory_and_by_its_daemon_as_long_as_that_runs() {
         let machine = tempfile::tempdir().unwrap();
         let sysroot = Sysroot::at(machine.path()).unwrap();
-        assert_eq!(find_rsct(&sysroot).unwrap(), None);
+        let found = || find_rsct(&sysroot).unwrap().0;
+        assert_eq!(found(), None);
         std::fs::create_dir_all(machine.path().join(RSCT)).unwrap();
-        assert_eq!(find_rsct(&sysroot).unwrap(), Some(Rsct::Installed));
-        std::fs::create_dir_all(machine.path().join("proc/4711")).unwrap();
-        std::fs::write(machine.path().join("proc/4711/comm"), "rmcd\n").unwrap();
-        assert_eq!(find_rsct(&sysroot).unwrap(), Some(Rsct::Running));
+        assert_eq!(found(), Some(Rsct::Installed));
+        let mut daemon = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let process = machine.path().join(format!("proc/{}", daemon.id()));
+        std::fs::create_dir_all(&process).unwrap();
+        std::fs::write(process.join("comm"), "rmcd\n").unwrap();
+        let (rsct, held) = find_rsct(&sysroot).unwrap();
+        assert_eq!(rsct, Some(Rsct::Running));
+        assert!(!held.as_ref().unwrap().has_ended());
+        daemon.kill().unwrap();
+        daemon.wait().unwrap();
+        assert!(held.unwrap().has_ended());
+        assert_eq!(found(), Some(Rsct::Installed), "what is left of it in a list of processes does not run");
     }
 }

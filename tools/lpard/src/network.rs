@@ -40,6 +40,9 @@ use link_watch::LinkWatch;
 /// The root part says the first word at once.
 const FIRST_WORD: Duration = Duration::from_secs(10);
 
+/// Who is not told of changes of the links looks by the clock.
+const BLIND_INTERVAL: Duration = Duration::from_secs(60);
+
 /// Why the network part ends.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NetworkError {
@@ -107,14 +110,16 @@ fn serve_sockets(
     mut watch: Option<LinkWatch>,
 ) -> Result<(), NetworkError> {
     let began = Instant::now();
+    let mut blind_until = watch.is_none().then_some(BLIND_INTERVAL);
     loop {
-        let next = caller.tick(began.elapsed());
+        let mut next = caller.tick(began.elapsed());
         for message in next.to_root {
             channel.send(&message)?;
         }
         if next.ends {
             return Ok(());
         }
+        next.deadline = next.deadline.into_iter().chain(blind_until).min();
         let ready = wait_for_any(&channel, &caller, watch.as_ref(), next.deadline, began)?;
         let now = began.elapsed();
         if ready.channel {
@@ -124,6 +129,10 @@ fn serve_sockets(
             }
         }
         if ready.link_changed && watch.as_mut().is_some_and(LinkWatch::drain) {
+            caller.link_changed(now);
+        }
+        if blind_until.is_some_and(|until| now >= until) {
+            blind_until = Some(now + BLIND_INTERVAL);
             caller.link_changed(now);
         }
         caller.look_at_sockets(now);

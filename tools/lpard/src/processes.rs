@@ -2,11 +2,6 @@
 
 use sysroot::{Process, Sysroot};
 
-/// Whether a process of that name runs. A process that ends while it is looked at counts as not running.
-pub(crate) fn is_running(sysroot: &Sysroot, name: &str) -> sysroot::Result<bool> {
-    Ok(numbers(sysroot)?.any(|number| is_named(sysroot, number, name)))
-}
-
 /// A process that runs.
 #[derive(Debug)]
 pub(crate) enum Found {
@@ -61,11 +56,11 @@ mod tests {
         let shell = shell.args(["-c", &script]).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut shell = shell.spawn().unwrap();
         shell.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
-        assert!(is_running(&sysroot, &name).unwrap());
+        assert!(is_named(&sysroot, shell.id(), &name));
         let Some(Found::Held(process)) = find(&sysroot, &name).unwrap() else { panic!("its end cannot be waited for") };
         drop(shell.stdin.take());
         poll(&mut [PollFd::new(process.as_fd(), PollFlags::POLLIN)], PollTimeout::from(10_000_u16)).unwrap();
-        assert!(process.has_ended() && is_running(&sysroot, &name).unwrap(), "its name is still there");
+        assert!(process.has_ended() && is_named(&sysroot, shell.id(), &name), "its name is still there");
         assert!(find(&sysroot, &name).unwrap().is_none());
         shell.wait().unwrap();
     }

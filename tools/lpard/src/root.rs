@@ -32,7 +32,7 @@ use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use platform::mobility;
-use sysroot::Sysroot;
+use sysroot::{Process, Sysroot};
 use wire::message::answer::{Refusal, RefusalReason};
 use wire::message::inventory::Machine;
 use wire::message::{Answer, Event};
@@ -58,6 +58,9 @@ use crate::{random, resize};
 
 use network_part::{Heard, NetworkPart};
 use unseen::Unseen;
+
+/// Then all else is seen to: a network part that was taken over and talks without end keeps nobody waiting, least the watchdog.
+const MESSAGES_AT_ONCE: u32 = 64;
 
 /// To say goodbye takes a moment, when somebody listens.
 const LEAVE_PATIENCE: Duration = Duration::from_secs(2);
@@ -107,7 +110,11 @@ struct Root {
     mode: Option<(Mode, Reason)>,
     /// Says when RSCT may have come or gone.
     rsct: Option<mode::watch::Watch>,
+    /// RSCT's daemon, whose end may change the mode.
+    rsct_daemon: Option<Process>,
     trusted: Vec<Trusted>,
+    /// What was taken last for the interface of the management network.
+    interface: Option<String>,
     /// The system that the partition was on when it was last looked at.
     machine: Option<Machine>,
     began: Instant,
@@ -155,6 +162,7 @@ impl Root {
             kernel_log: kernel_log.ok(),
             migrations: mobility::Watch::default(),
             trusted: trust::list(&sysroot, &log)?,
+            interface: None,
             machine: current_machine(&sysroot),
             place: root.to_owned(),
             manager: ServiceManager::from_environment(),
@@ -163,6 +171,7 @@ impl Root {
             network: NetworkPart::with_unseen(Unseen::load(&sysroot)),
             mode: None,
             rsct: mode::watch::Watch::open(root),
+            rsct_daemon: None,
             began: Instant::now(),
             sysroot,
             config,
@@ -187,7 +196,7 @@ impl Root {
         let what = if mending.moved { "is followed up" } else { "is taken back" };
         self.log.notice(format_args!("a migration or check {what}: {}", mending.reason));
         if mending.moved {
-            self.network.forget_migration();
+            self.network.forget_open_migration();
         }
         let outputs = self.agent.mend(left, mending);
         self.perform(outputs);
@@ -195,7 +204,8 @@ impl Root {
 
     /// Native or observer; asked again whenever something changes that it depends on.
     fn choose_mode(&mut self) {
-        let rsct = mode::find_rsct(&self.sysroot).unwrap_or_default();
+        let (rsct, daemon) = mode::find_rsct(&self.sysroot).unwrap_or_default();
+        self.rsct_daemon = daemon;
         let has_console = !self.trusted.is_empty() || self.config.console.trust_on_first_use;
         let (mode, reason) = mode::choose(self.config.mode, Surroundings { rsct, has_console });
         if self.mode.replace((mode, reason)) != Some((mode, reason)) {
@@ -233,6 +243,7 @@ impl Root {
                 if i32::try_from(signal.ssi_signo) != Ok(Signal::SIGHUP as i32) {
                     self.manager.stopping();
                     self.take_leave();
+                    self.save_unseen();
                     return Ok(());
                 }
                 self.reload();
@@ -270,6 +281,7 @@ impl Root {
         }));
         sockets.extend(self.control.sockets());
         sockets.extend(self.rsct.as_ref().map(|watch| readable(watch.as_fd())));
+        sockets.extend(self.rsct_daemon.as_ref().map(|daemon| readable(daemon.as_fd())));
         // Those that are looked at only when they are ready come last: reading them costs something.
         let firmware_at = sockets.len();
         sockets.extend(self.firmware.sockets().map(readable));
@@ -297,7 +309,8 @@ impl Root {
         }
         self.look_at_network_part();
         self.look_at_control();
-        if self.rsct.as_ref().is_some_and(mode::watch::Watch::has_changed) {
+        let has_come_or_gone = self.rsct.as_ref().is_some_and(mode::watch::Watch::has_changed);
+        if has_come_or_gone || self.rsct_daemon.as_ref().is_some_and(Process::has_ended) {
             self.choose_mode();
         }
         if ready.firmware {
@@ -357,9 +370,15 @@ impl Root {
     }
 
     fn look_at_network_part(&mut self) {
-        let first_use = self.first_use();
-        while let Some(heard) = self.network.hear(self.now(), self.agent.phase(), first_use, &self.log) {
+        let mut nobody_answers = false;
+        for _ in 0..MESSAGES_AT_ONCE {
+            // What was heard just now may have changed what is permitted.
+            let Some(heard) = self.network.hear(self.now(), self.agent.phase(), self.first_use(), &self.log) else {
+                break;
+            };
             match heard {
+                // To look costs something: once for all who want it.
+                Heard::Message(FromNetwork::Nobody) => nobody_answers = true,
                 Heard::Message(message) => self.heard(message),
                 Heard::NotNow(FromNetwork::Perform { ticket, .. }, permit) => {
                     let phase = self.agent.phase();
@@ -374,6 +393,9 @@ impl Root {
                     return;
                 }
             }
+        }
+        if nobody_answers {
+            self.look_for_consoles();
         }
     }
 
@@ -408,9 +430,8 @@ impl Root {
                 }
                 self.consoles_changed();
             }
-            FromNetwork::Nobody => self.look_for_consoles(),
-            // The network part's own account has been brought up to date.
-            FromNetwork::Seen { .. } => {}
+            // The one is seen to when all is heard; of the other the network part's account has been brought up to date.
+            FromNetwork::Nobody | FromNetwork::Seen { .. } => {}
         }
     }
 

@@ -321,3 +321,20 @@ fn rsct_that_comes_takes_over_and_gives_back_when_it_goes() {
     console.welcomed();
     agent.stop();
 }
+
+#[test]
+fn an_observer_for_the_sake_of_rscts_daemon_is_none_any_more_when_that_ends() {
+    let console = TestConsole::start(1);
+    let machine = machine_with(&console);
+    let mut daemon = std::process::Command::new("sleep").arg("600").spawn().unwrap();
+    machine.file(&format!("proc/{}/comm", daemon.id()), "rmcd\n");
+    let agent = machine.start();
+    let mode = || Client::connect(machine.root()).ask("Status", &json!({}))["mode"].clone();
+    until("it answers", || machine.path("run/lpard/control").exists());
+    assert_eq!(mode(), json!("observer"));
+    daemon.kill().unwrap();
+    daemon.wait().unwrap();
+    console.welcomed();
+    assert_eq!(mode(), json!("native"));
+    agent.stop();
+}

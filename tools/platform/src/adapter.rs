@@ -238,19 +238,8 @@ pub struct Candidate<'a> {
 pub fn management_candidates(adapters: &[Adapter]) -> Vec<Candidate<'_>> {
     let mut found: Vec<_> =
         adapters.iter().map(|adapter| Candidate { adapter, against: objections(adapter) }).collect();
-    found.sort_by_key(Candidate::unlikeliness);
+    found.sort_by_key(|candidate| candidate.against.len());
     found
-}
-
-impl Candidate<'_> {
-    /// The least is the most likely one. That an adapter carries other traffic counts more than that it has no link: the management
-    /// network may be down for a while, and another adapter does not lead to it for that.
-    fn unlikeliness(&self) -> (bool, usize, usize) {
-        let carries_traffic =
-            |objection: &&Objection| matches!(objection, Objection::HasIpv4Route | Objection::HasGlobalIpv6);
-        let is_unusable = self.against.contains(&Objection::NoInterface);
-        (is_unusable, self.against.iter().filter(carries_traffic).count(), self.against.len())
-    }
 }
 
 /// The interface of the management network: the one that the administrator named, else the most likely one.
@@ -345,14 +334,6 @@ mod tests {
         assert_eq!(management_interface(None, &adapters), Some("env"));
         assert_eq!(management_interface(Some("bond0"), &adapters), Some("bond0"), "who is named need not be likely");
         assert_eq!(management_interface(None, &adapters[1..2]), None);
-    }
-
-    #[test]
-    fn an_adapter_that_carries_traffic_is_not_taken_for_the_one_whose_link_is_down() {
-        let down = Interface { carrier: None, ..interface(&[], false) };
-        let adapters = [adapter(2, Some(interface(&["fe80::1"], true))), adapter(3, None), adapter(4, Some(down))];
-        let order: Vec<_> = management_candidates(&adapters).iter().map(|candidate| candidate.adapter.slot).collect();
-        assert_eq!(order, [4, 2, 3]);
     }
 
     proptest! {

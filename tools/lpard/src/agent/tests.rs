@@ -362,3 +362,18 @@ fn a_partition_that_is_to_end_and_is_still_there_takes_requests_again() {
     told.tell(Input::Answered(failed));
     assert_eq!(told.0.phase(), Phase::Ready, "what failed does not come");
 }
+
+#[test]
+fn nothing_wakes_for_a_patience_that_ends_while_something_else_is_under_way() {
+    let mut told = Told::new();
+    told.ask(CONSOLE, check());
+    told.tell(passed());
+    let until = told.0.deadline().unwrap();
+    let change = Change::Cpu { action: Direction::Add, target: CpuTarget::Count(NonZeroU32::MIN) };
+    told.ask(CONSOLE, Request::Resize(Resize { change, deadline_ms: 1, allow_partial: false, dry_run: false }));
+    assert_eq!(told.0.handle(until, Input::Tick), []);
+    assert_eq!(told.0.deadline(), None);
+    let failed = Answer::Failed(Failed { text: "no".into(), errno: None, firmware: None });
+    let out = told.0.handle(until, Input::Answered(failed));
+    assert_eq!(stages(&out), [Stage::Undoing { prepared: false }], "{out:?}");
+}

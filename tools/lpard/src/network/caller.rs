@@ -126,10 +126,15 @@ impl Caller {
     pub(super) fn link_changed(&mut self, now: Duration) {
         if self.link.is_none() {
             self.agenda.start_over(now);
-            if self.agenda.deadline().is_none() {
-                // An adapter may be the management network's, and was not there when it was looked for.
-                self.look.want(now);
-            }
+            self.look_when_idle(now);
+        }
+    }
+
+    /// Nobody is left to call: an adapter may be the management network's that was not there, or had no link, when it was looked
+    /// for. Who looks and finds the same says nothing, so that this does not go on and on.
+    fn look_when_idle(&mut self, now: Duration) {
+        if self.link.is_none() && self.agenda.deadline().is_none() {
+            self.look.want(now);
         }
     }
 
@@ -216,6 +221,7 @@ impl Caller {
             self.input(now, Input::Disconnected);
             self.hang_up(now);
         }
+        self.look_when_idle(now);
     }
 
     /// Whether a console is being called whose address is known no more. One that was discovered never was.
@@ -323,6 +329,7 @@ impl Caller {
             self.to_root.push(FromNetwork::Disconnected { why });
         }
         self.agenda.failed(now, random::jitter());
+        self.look_when_idle(now);
     }
 
     /// Hands something to the session, and does what it says.

@@ -12,7 +12,7 @@ pub(super) struct LinkWatch {
 }
 
 impl LinkWatch {
-    /// None where there is no such thing: then calls are only tried by the clock.
+    /// None where there is no such thing: then the clock says when to look.
     pub(super) fn open() -> Option<Self> {
         let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
         let socket = socket(AddressFamily::Netlink, SockType::Raw, flags, SockProtocol::NetlinkRoute).ok()?;

@@ -1,13 +1,11 @@
 //! Whom the network part shall call, from the configuration, from what the hypervisor says, from what is trusted and from what the
 //! machine shows.
 
-use std::net::IpAddr;
-
-use platform::adapter::Adapter;
+use platform::adapter::{self, Adapter, Candidate};
 use platform::console_string::ConsoleString;
 use sysroot::Sysroot;
-use wire::discovery::PORT;
 
+use crate::addresses_to_call::addresses_to_call;
 use crate::config::{ConsoleAddress, ConsoleSettings};
 use crate::parts::message::Consoles;
 use crate::trust::{Trusted, keys};
@@ -36,6 +34,23 @@ pub(super) fn with_first(mut consoles: Consoles, first: Option<&ConsoleAddress>)
     consoles
 }
 
+/// The interface of the management network, when the one before was taken for it. Where nobody has named one, that stays it: with its
+/// link gone more speaks against it than against an adapter that carries other traffic, and it is the one all the same. Only one
+/// with nothing against it takes its place.
+pub(super) fn management_interface<'a>(
+    named: Option<&'a str>,
+    before: Option<&'a str>,
+    adapters: &'a [Adapter],
+) -> Option<&'a str> {
+    let candidates = adapter::management_candidates(adapters);
+    let is_before = |candidate: &&Candidate<'_>| {
+        candidate.adapter.interface.as_ref().is_some_and(|interface| Some(interface.name.as_str()) == before)
+    };
+    let is_good = |candidate: &Candidate<'_>| candidate.against.is_empty();
+    let stays = candidates.iter().find(is_before).is_some_and(|it| is_good(it) || !candidates.iter().any(is_good));
+    named.or(before.filter(|_| stays)).or_else(|| adapter::management_interface(None, adapters))
+}
+
 /// Whether an interface has no link: nobody can be called through it. Of one that is none of the hypervisor's adapters nobody knows.
 pub(super) fn is_without_link(name: &str, adapters: &[Adapter]) -> bool {
     let mut interfaces = adapters.iter().filter_map(|adapter| adapter.interface.as_ref());
@@ -58,21 +73,9 @@ pub(super) fn consoles(
     announced: &[ConsoleString],
 ) -> Consoles {
     let first_use = settings.trust_on_first_use && trusted.is_empty();
-    let mut addresses = settings.addresses.clone();
-    if settings.discover {
-        let named = announced.iter().flat_map(|console| &console.addresses);
-        addresses.extend(named.map(|ip| address(*ip, PORT, interface.as_deref())));
-    }
-    for console in trusted {
-        addresses.extend(console.addresses.iter().map(|ip| address(*ip, console.port, interface.as_deref())));
-    }
-    let mut seen = Vec::new();
-    addresses.retain(|address| {
-        !seen.contains(address) && {
-            seen.push(address.clone());
-            true
-        }
-    });
+    let announced = if settings.discover { announced } else { &[] };
+    let known = trusted.iter().flat_map(|console| console.addresses.iter().map(|ip| (*ip, console.port)));
+    let addresses = addresses_to_call(&settings.addresses, announced, known, interface.as_deref());
     let somebody_to_believe = first_use || !trusted.is_empty();
     Consoles {
         trusted: keys(trusted).into_iter().collect(),
@@ -82,16 +85,11 @@ pub(super) fn consoles(
     }
 }
 
-fn address(ip: IpAddr, port: u16, interface: Option<&str>) -> ConsoleAddress {
-    let is_link_local = matches!(ip, IpAddr::V6(v6) if v6.is_unicast_link_local());
-    ConsoleAddress { ip, interface: interface.filter(|_| is_link_local).map(str::to_owned), port }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use platform::adapter::Interface;
+    use platform::adapter::{AddressState, Interface, Ipv6};
     use wire::key::PublicKey;
 
     use super::*;
@@ -148,29 +146,57 @@ mod tests {
         assert_eq!(last(&sysroot), None);
     }
 
+    fn adapter(interface: Option<Interface>) -> Adapter {
+        Adapter { unit_address: 0x3000_0004, slot: 4, location_code: None, drc_index: None, mac: None, interface }
+    }
+
+    fn good(name: &str) -> Interface {
+        let address = "fe80::1".parse().unwrap();
+        let ipv6 = vec![Ipv6 { address, prefix_bits: 64, link_local: true, state: AddressState::Valid }];
+        let (state, carrier, mtu_bytes) = (None, Some(true), None);
+        Interface { name: name.into(), state, carrier, mtu_bytes, ipv6, has_ipv4_route: false }
+    }
+
+    fn down(name: &str) -> Interface {
+        Interface { carrier: None, ipv6: vec![], ..good(name) }
+    }
+
+    fn busy(name: &str) -> Interface {
+        Interface { has_ipv4_route: true, ..good(name) }
+    }
+
+    #[test]
+    fn the_management_interface_stays_while_its_link_is_gone_and_makes_place_for_a_better_one() {
+        let cases: [(_, _, Vec<Interface>, _); 8] = [
+            (None, None, vec![busy("lan"), good("mgmt")], "mgmt"),
+            (None, Some("mgmt"), vec![busy("lan"), down("mgmt")], "mgmt"),
+            (None, Some("lan"), vec![busy("lan"), good("mgmt")], "mgmt"),
+            (None, Some("mgmt"), vec![good("other"), good("mgmt")], "mgmt"),
+            (None, Some("mgmt"), vec![good("other"), down("mgmt")], "other"),
+            // One that was never brought up is not better than the only one that leads anywhere.
+            (None, None, vec![down("spare"), busy("lan")], "lan"),
+            (None, Some("gone"), vec![down("spare"), busy("lan")], "lan"),
+            (Some("bond0"), Some("mgmt"), vec![good("mgmt")], "bond0"),
+        ];
+        for (named, before, interfaces, expected) in cases {
+            let adapters: Vec<Adapter> = interfaces.into_iter().map(|interface| adapter(Some(interface))).collect();
+            assert_eq!(
+                management_interface(named, before, &adapters),
+                Some(expected),
+                "{named:?} {before:?} {adapters:?}"
+            );
+        }
+        assert_eq!(management_interface(None, Some("mgmt"), &[]), None);
+    }
+
     #[test]
     fn where_there_is_no_link_nobody_is_called_through_it() {
-        let interface = |carrier| Interface {
-            name: "mgmt".into(),
-            state: None,
-            carrier,
-            mtu_bytes: None,
-            ipv6: vec![],
-            has_ipv4_route: false,
-        };
-        let adapter = |interface| Adapter {
-            unit_address: 0x3000_0004,
-            slot: 4,
-            location_code: None,
-            drc_index: None,
-            mac: None,
-            interface,
-        };
         // That of one that is down cannot be read.
         for (carrier, expected) in [(Some(true), false), (Some(false), true), (None, true)] {
-            assert_eq!(is_without_link("mgmt", &[adapter(None), adapter(Some(interface(carrier)))]), expected);
+            let interface = Interface { carrier, ..good("mgmt") };
+            assert_eq!(is_without_link("mgmt", &[adapter(None), adapter(Some(interface))]), expected);
         }
-        assert!(!is_without_link("bond0", &[adapter(Some(interface(None)))]));
+        assert!(!is_without_link("bond0", &[adapter(Some(down("mgmt")))]));
         let trusted = [console(1, &["fe80::1", "10.0.0.2"])];
         let found = consoles(&ConsoleSettings::default(), &trusted, Some("mgmt".into()), &[]);
         let found = not_through("mgmt", found);

@@ -84,9 +84,9 @@ impl NetworkPart {
         self.unseen.save(sysroot)
     }
 
-    /// What consoles have not seen of a migration is told anew.
-    pub(super) fn forget_migration(&mut self) {
-        self.unseen.forget_migration();
+    /// What consoles have not seen of a migration that was not over is told anew.
+    pub(super) fn forget_open_migration(&mut self) {
+        self.unseen.forget_open_migration();
     }
 
     /// There should be one from now on, or none. Says whether one has ended for it.
@@ -112,22 +112,39 @@ impl NetworkPart {
         now: Duration,
         root: &Path,
         log: &Log,
-        beginning: impl FnOnce(&Started) -> Result<Beginning, String>,
+        beginning: impl FnOnce(&Started, Ticket) -> Result<Beginning, String>,
     ) {
-        if self.start_at.is_none_or(|at| now < at) {
+        if !self.is_due(now) {
             return;
         }
-        match start(root, beginning) {
-            Ok((started, consoles)) => {
-                self.start_at = None;
-                self.starts += 1;
-                self.running = Some(Running::new(started, consoles));
-            }
+        let started = Started::new(root).map_err(|error| error.to_string());
+        match started.and_then(|started| self.begin(started, beginning)) {
+            Ok(()) => self.start_at = None,
             Err(error) => {
                 log.error(format_args!("start the network part: {error}"));
                 self.start_at = Some(now + self.backoff.after_failure(random::jitter()));
             }
         }
+    }
+
+    /// Whether it is time to start one.
+    pub(super) fn is_due(&self, now: Duration) -> bool {
+        self.start_at.is_some_and(|at| now >= at)
+    }
+
+    /// Tells one that was started how to begin. Its tickets are behind those of all before it.
+    fn begin(
+        &mut self,
+        mut started: Started,
+        beginning: impl FnOnce(&Started, Ticket) -> Result<Beginning, String>,
+    ) -> Result<(), String> {
+        let beginning = beginning(&started, self.tickets_so_far())?;
+        let consoles = beginning.consoles.clone();
+        let begin = FromRoot::Begin(Box::new(beginning));
+        started.channel.send(&begin).map_err(|error| Chain(&error).to_string())?;
+        self.starts += 1;
+        self.running = Some(Running::new(started, consoles));
+        Ok(())
     }
 
     /// What to wait for, and whether something waits to be sent.
@@ -207,7 +224,7 @@ impl NetworkPart {
     }
 
     /// The last ticket that any of them may have given out; requests of one that has ended may still be under way.
-    pub(super) fn tickets_so_far(&self) -> Ticket {
+    fn tickets_so_far(&self) -> Ticket {
         Ticket(self.starts << TICKET_BITS)
     }
 
@@ -280,22 +297,12 @@ impl NetworkPart {
     }
 }
 
-fn start(
-    root: &Path,
-    beginning: impl FnOnce(&Started) -> Result<Beginning, String>,
-) -> Result<(Started, Consoles), String> {
-    let mut started = Started::new(root).map_err(|error| error.to_string())?;
-    let beginning = beginning(&started)?;
-    let consoles = beginning.consoles.clone();
-    let begin = FromRoot::Begin(Box::new(beginning));
-    started.channel.send(&begin).map_err(|error| Chain(&error).to_string())?;
-    Ok((started, consoles))
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
 
+    use wire::hex::RunId;
+    use wire::message::inventory::{Identity, Machine};
     use wire::message::migration::{HookOutcome, HookResult};
 
     use super::*;
@@ -380,13 +387,31 @@ mod tests {
         assert!(part.knows(&consoles) && !part.knows(&Consoles::default()));
     }
 
+    fn beginning(tickets_after: Ticket) -> Beginning {
+        let machine = Machine { type_model: "8286-41A".into(), serial: "1".into() };
+        Beginning {
+            become_user: None,
+            key: Vec::new(),
+            run: RunId(1),
+            tickets_after,
+            identity: Identity { id: 3, name: None, uuid: None, machine },
+            consoles: Consoles::default(),
+            parent: 1,
+        }
+    }
+
     #[test]
     fn no_ticket_is_given_out_by_two_of_them() {
-        let mut part = NetworkPart { starts: 1, ..NetworkPart::default() };
-        let first = part.tickets_so_far();
-        assert!(!part.want(false, Duration::ZERO), "there was none");
-        part.starts += 1;
-        assert!(part.tickets_so_far().0 - first.0 >= 1 << TICKET_BITS);
+        let mut part = NetworkPart::default();
+        let mut begun = || {
+            let (channel, theirs) = pair().unwrap();
+            part.begin(Started { channel, child: None }, |_, tickets_after| Ok(beginning(tickets_after))).unwrap();
+            let mut theirs: Channel<FromNetwork, FromRoot> = Channel::new(theirs);
+            let Some(FromRoot::Begin(beginning)) = theirs.receive().unwrap() else { panic!() };
+            beginning.tickets_after.0
+        };
+        let (first, second) = (begun(), begun());
+        assert!(second - first >= 1 << TICKET_BITS, "{first} {second}");
     }
 
     #[test]

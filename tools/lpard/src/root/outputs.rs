@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use nix::unistd::{geteuid, getpid};
-use platform::adapter::management_interface;
 use platform::console_string::{self, ConsoleString};
 use wire::message::Answer;
 use wire::message::answer::{Failure, Refusal, RefusalReason};
@@ -17,7 +16,7 @@ use crate::identity::{self, current_machine};
 use crate::inventory::{self, Known};
 use crate::log::{Chain, Entry, Level, Log};
 use crate::migration::Journey;
-use crate::parts::message::{Beginning, FromRoot, UserNumbers};
+use crate::parts::message::{Beginning, Consoles, FromRoot, Ticket, UserNumbers};
 use crate::parts::start::Started;
 use crate::resize::Step;
 use crate::{random, trust};
@@ -146,7 +145,8 @@ impl Root {
     pub(super) fn consoles_changed(&mut self) {
         let log = self.log.clone();
         self.read_trust(&log);
-        self.network.tell_consoles(self.consoles(&log));
+        let consoles = self.consoles(&log);
+        self.network.tell_consoles(consoles);
         self.choose_mode();
     }
 
@@ -171,13 +171,14 @@ impl Root {
         }
     }
 
-    fn consoles(&self, log: &Log) -> crate::parts::message::Consoles {
+    fn consoles(&mut self, log: &Log) -> Consoles {
         let adapters = platform::adapter::read(&self.sysroot).unwrap_or_default();
-        let interface = management_interface(self.config.console.adapter.as_deref(), &adapters);
-        let announced = self.announced(log);
-        let all = consoles::consoles(&self.config.console, &self.trusted, interface.map(str::to_owned), &announced);
+        let (named, before) = (self.config.console.adapter.as_deref(), self.interface.as_deref());
+        let interface = consoles::management_interface(named, before, &adapters).map(str::to_owned);
+        let all = consoles::consoles(&self.config.console, &self.trusted, interface.clone(), &self.announced(log));
         let all = consoles::with_first(all, consoles::last(&self.sysroot).as_ref());
-        match interface.filter(|name| consoles::is_without_link(name, &adapters)) {
+        self.interface = interface.or(self.interface.take());
+        match self.interface.as_deref().filter(|name| consoles::is_without_link(name, &adapters)) {
             Some(interface) => consoles::not_through(interface, all),
             None => all,
         }
@@ -192,20 +193,27 @@ impl Root {
     }
 
     pub(super) fn start_network_part(&mut self, now: Duration) {
+        if !self.network.is_due(now) {
+            return;
+        }
+        let (place, log) = (self.place.clone(), self.log.clone());
         let mut network = std::mem::take(&mut self.network);
-        network.start_if_due(now, &self.place, &self.log, |started| self.beginning(started));
+        network.start_if_due(now, &place, &log, |started, tickets_after| self.beginning(started, tickets_after));
         self.network = network;
     }
 
-    fn beginning(&self, started: &Started) -> Result<Beginning, String> {
+    /// The network part is not in its place meanwhile: what is to be known of it is handed in.
+    fn beginning(&mut self, started: &Started, tickets_after: Ticket) -> Result<Beginning, String> {
+        let log = self.log.clone();
+        let consoles = self.consoles(&log);
         let key = trust::own_key(&self.sysroot, &random::fill).map_err(|error| Chain(&error).to_string())?;
         Ok(Beginning {
             become_user: self.user_of(started)?,
             key: key.as_pkcs8().to_vec(),
             run: random::run().ok_or("the system gives no randomness")?,
-            tickets_after: self.network.tickets_so_far(),
+            tickets_after,
             identity: inventory::greeting(&self.sysroot),
-            consoles: self.consoles(&self.log),
+            consoles,
             parent: getpid().as_raw(),
         })
     }

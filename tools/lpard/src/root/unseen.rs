@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 
+use serde_json::Value;
 use sysroot::Sysroot;
 use wire::message::Event;
 
@@ -25,6 +26,8 @@ pub(super) struct Unseen {
     given: u64,
     /// The file shows something else.
     has_changed: bool,
+    /// That it cannot be written was said.
+    is_unwritable: bool,
 }
 
 #[derive(Debug)]
@@ -38,22 +41,31 @@ impl Unseen {
     /// What the agent before this one could not tell, or did not hear that it was seen. What cannot be read is none.
     pub(super) fn load(sysroot: &Sysroot) -> Self {
         let text = sysroot.read_text_if_present(PATH).ok().flatten().unwrap_or_default();
-        let messages: Vec<FromRoot> = serde_json::from_str(&text).unwrap_or_default();
-        let messages = messages.into_iter().filter(|message| must_be_heard(message) && !is_in_inventory(message));
+        // Another version may have written some that this one does not know.
+        let messages: Vec<Value> = serde_json::from_str(&text).unwrap_or_default();
+        let messages = messages
+            .into_iter()
+            .filter_map(|message| serde_json::from_value(message).ok())
+            .filter(|message| must_be_heard(message) && !is_in_inventory(message));
         let kept = messages.take(CAPACITY).map(|message| Kept { number: None, message }).collect();
-        Self { kept, given: 0, has_changed: true }
+        Self { kept, given: 0, has_changed: true, is_unwritable: false }
     }
 
-    /// Writes down what is kept, if it is not what was written last.
+    /// Writes down what is kept, if it is not what was written last. What fails is tried again at each call, and told once.
     pub(super) fn save(&mut self, sysroot: &Sysroot) -> Result<(), SaveError> {
-        if !std::mem::take(&mut self.has_changed) {
-            return Ok(());
-        }
-        if self.kept.is_empty() && !sysroot.exists(PATH) {
+        let saved = self.write(sysroot);
+        let was_unwritable = std::mem::replace(&mut self.is_unwritable, saved.is_err());
+        if was_unwritable { Ok(()) } else { saved }
+    }
+
+    fn write(&mut self, sysroot: &Sysroot) -> Result<(), SaveError> {
+        if !self.has_changed || (self.kept.is_empty() && !sysroot.exists(PATH)) {
             return Ok(());
         }
         let messages: Vec<&FromRoot> = self.kept.iter().map(|kept| &kept.message).collect();
-        Ok(sysroot.replace_file(PATH, &serde_json::to_vec(&messages)?, 0o600)?)
+        sysroot.replace_file(PATH, &serde_json::to_vec(&messages)?, 0o600)?;
+        self.has_changed = false;
+        Ok(())
     }
 
     /// Keeps another one. When nobody comes for very long, the oldest of the common ones make place.
@@ -101,9 +113,14 @@ impl Unseen {
         self.has_changed = true;
     }
 
-    /// The migration that they tell of is told again by who mends it.
-    pub(super) fn forget_migration(&mut self) {
-        self.kept.retain(|kept| matches!(kept.message, FromRoot::Happened(_)));
+    /// A migration that was not over is told again by who mends it. One that was stays.
+    pub(super) fn forget_open_migration(&mut self) {
+        let settled = self.kept.iter().rposition(|kept| matches!(kept.message, FromRoot::Settled { .. }));
+        let mut at = 0..self.kept.len();
+        self.kept.retain(|kept| {
+            let is_over = at.next() <= settled;
+            is_over || matches!(kept.message, FromRoot::Happened(_))
+        });
         self.has_changed = true;
     }
 }
@@ -131,7 +148,8 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use wire::message::event::FirmwareEvent;
-    use wire::message::inventory::HealthState;
+    use wire::message::inventory::{HealthState, Machine};
+    use wire::message::migration::MigrationRecord;
 
     use super::*;
 
@@ -142,6 +160,12 @@ mod tests {
 
     fn resized() -> FromRoot {
         FromRoot::Happened(Event::Resized { virtual_processors: 1, memory_mib: 1 })
+    }
+
+    fn resumed() -> FromRoot {
+        let machine = Machine { type_model: "8286-41A".into(), serial: "1".into() };
+        let record = MigrationRecord { migration: None, from: machine.clone(), to: machine, suspended_ms: 1 };
+        FromRoot::Resumed { record, console: None }
     }
 
     fn settled() -> FromRoot {
@@ -207,6 +231,28 @@ mod tests {
     }
 
     #[test]
+    fn a_migration_that_is_mended_is_told_by_who_mends_it_and_an_earlier_one_stays() {
+        let mut unseen = with([resumed(), settled(), firmware("a"), resumed()]);
+        unseen.forget_open_migration();
+        assert_eq!(give_all(&mut unseen), [resumed(), settled(), firmware("a")]);
+        let mut unseen = with([resumed(), firmware("a")]);
+        unseen.forget_open_migration();
+        assert_eq!(give_all(&mut unseen), [firmware("a")]);
+    }
+
+    #[test]
+    fn what_could_not_be_written_is_written_the_next_time() {
+        let directory = tempfile::tempdir().unwrap();
+        let sysroot = Sysroot::at(directory.path()).unwrap();
+        let mut unseen = with([settled()]);
+        assert!(unseen.save(&sysroot).is_err(), "there is no such directory");
+        assert!(unseen.save(&sysroot).is_ok(), "and once is enough to say so");
+        sysroot.create_directories("run/lpard").unwrap();
+        unseen.save(&sysroot).unwrap();
+        assert_eq!(give_all(&mut Unseen::load(&sysroot)), [settled()]);
+    }
+
+    #[test]
     fn the_next_agent_tells_what_this_one_could_not() {
         let directory = tempfile::tempdir().unwrap();
         let sysroot = Sysroot::at(directory.path()).unwrap();
@@ -217,9 +263,9 @@ mod tests {
         unseen.save(&sysroot).unwrap();
         let mut next = Unseen::load(&sysroot);
         assert_eq!(give_all(&mut next), [firmware("a"), settled()], "sizes are in the inventory");
-        next.forget_migration();
-        next.save(&sysroot).unwrap();
-        assert_eq!(give_all(&mut Unseen::load(&sysroot)), [firmware("a")]);
+        let later = format!("[{},{{\"later\":{{}}}}]", serde_json::to_string(&settled()).unwrap());
+        sysroot.replace_file(PATH, later.as_bytes(), 0o600).unwrap();
+        assert_eq!(give_all(&mut Unseen::load(&sysroot)), [settled()], "what another version says more is passed over");
         for nonsense in ["", "[", r#"["end"]"#, r#"[{"end":{}}]"#, "\u{fffd}"] {
             sysroot.replace_file(PATH, nonsense.as_bytes(), 0o600).unwrap();
             assert_eq!(give_all(&mut Unseen::load(&sysroot)), [], "{nonsense}");

@@ -58,8 +58,8 @@ pub(super) fn read(
     let addresses = if let Some(session) = &session {
         vec![session.clone()]
     } else {
-        let known = [of_rsct, trusted.clone()].concat();
-        addresses(&configured, named.as_deref().unwrap_or_default(), &known, interface)
+        let asked = named.as_deref().ok().filter(|_| configured.discovers).unwrap_or_default();
+        lpard::addresses_to_call(&configured.addresses, asked, [of_rsct, trusted.clone()].concat(), interface)
     };
     let calls = try_all(sysroot, addresses, session.is_none(), routes.as_deref().unwrap_or_default());
     Seen {
@@ -75,29 +75,6 @@ pub(super) fn read(
         routes,
         rsct: rsct.map(|rsct| rsct.is_connected() == Some(true)),
     }
-}
-
-/// Whom the agent calls, in its order, and RSCT where it is there; nobody twice.
-fn addresses(
-    configured: &ConfiguredConsole,
-    named: &[ConsoleString],
-    known: &[(IpAddr, u16)],
-    interface: Option<&str>,
-) -> Vec<ConsoleAddress> {
-    let on_link = |(ip, port): (IpAddr, u16)| {
-        let is_link_local = matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
-        ConsoleAddress { ip, interface: interface.filter(|_| is_link_local).map(str::to_owned), port }
-    };
-    let named = named.iter().filter(|_| configured.discovers).flat_map(|console| &console.addresses);
-    let named = named.map(|ip| on_link((*ip, PORT)));
-    let all = configured.addresses.iter().cloned().chain(named).chain(known.iter().copied().map(on_link));
-    let mut addresses = Vec::new();
-    for address in all {
-        if !addresses.contains(&address) {
-            addresses.push(address);
-        }
-    }
-    addresses
 }
 
 /// Each may take its time to fail: all at once.
@@ -221,24 +198,6 @@ mod tests {
 
     fn ip(text: &str) -> IpAddr {
         text.parse().unwrap()
-    }
-
-    #[test]
-    fn those_who_are_called_are_the_agents_in_its_order() {
-        let configured = |discovers| ConfiguredConsole {
-            addresses: vec!["[fe80::1%env9]:657".parse().unwrap()],
-            adapter: None,
-            discovers,
-            first_use: false,
-        };
-        let named = [ConsoleString { addresses: vec![ip("fe80::2"), ip("10.0.0.2")], ..ConsoleString::default() }];
-        let trusted = [(ip("10.0.0.2"), 657), (ip("10.0.0.3"), 700)];
-        let shown = |discovers| -> Vec<String> {
-            let found = addresses(&configured(discovers), &named, &trusted, Some("env4"));
-            found.iter().map(ToString::to_string).collect()
-        };
-        assert_eq!(shown(true), ["[fe80::1%env9]:657", "[fe80::2%env4]:657", "10.0.0.2:657", "10.0.0.3:700"]);
-        assert_eq!(shown(false), ["[fe80::1%env9]:657", "10.0.0.2:657", "10.0.0.3:700"]);
     }
 
     #[test]

@@ -1,0 +1,48 @@
+//! At which addresses consoles are called: by the agent, and by who wants to know whether it could.
+
+use std::net::IpAddr;
+
+use platform::console_string::ConsoleString;
+
+use crate::config::{ConsoleAddress, PORT};
+
+/// Those that are configured, those of the consoles that the hypervisor names, then those that are known (with their ports) of
+/// trusted ones; none twice. A link-local address is on the link of the management network's interface.
+pub fn addresses_to_call(
+    configured: &[ConsoleAddress],
+    named: &[ConsoleString],
+    known: impl IntoIterator<Item = (IpAddr, u16)>,
+    interface: Option<&str>,
+) -> Vec<ConsoleAddress> {
+    let named = named.iter().flat_map(|console| console.addresses.iter().map(|ip| (*ip, PORT)));
+    let on_link = named.chain(known).map(|(ip, port)| {
+        let is_link_local = matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
+        ConsoleAddress { ip, interface: interface.filter(|_| is_link_local).map(str::to_owned), port }
+    });
+    let mut addresses = Vec::new();
+    for address in configured.iter().cloned().chain(on_link) {
+        if !addresses.contains(&address) {
+            addresses.push(address);
+        }
+    }
+    addresses
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn the_configured_come_first_then_the_named_and_nobody_is_called_twice() {
+        let ip = |text: &str| text.parse::<IpAddr>().unwrap();
+        let configured = ["[fe80::1%env9]:657".parse().unwrap()];
+        let named = [ConsoleString { addresses: vec![ip("fe80::2"), ip("10.0.0.2")], ..ConsoleString::default() }];
+        let known = [(ip("10.0.0.2"), 657), (ip("10.0.0.3"), 700)];
+        let found = addresses_to_call(&configured, &named, known, Some("env4"));
+        let shown: Vec<String> = found.iter().map(ToString::to_string).collect();
+        assert_eq!(shown, ["[fe80::1%env9]:657", "[fe80::2%env4]:657", "10.0.0.2:657", "10.0.0.3:700"]);
+        assert_eq!(addresses_to_call(&[], &named[..1], [], None)[0].interface, None);
+    }
+}
