@@ -236,7 +236,7 @@ impl Partition {
             Input::Connected { console, identity } => self.connect(now, console, identity, &mut out),
             Input::Disconnected => self.session = None,
             Input::Received(received) => self.receive(now, received, &mut out),
-            Input::Heard => self.hear(now),
+            Input::Heard => self.hear_beat(now),
             Input::Progressed { ticket, done, of, text } => self.progress(ticket, done, of, text, &mut out),
             Input::Finished { ticket, answer } => self.finish(now, ticket, answer, &mut out),
             Input::Happened(event) => self.outbox.push(event),
@@ -320,6 +320,12 @@ impl Partition {
     fn hear(&mut self, now: Duration) {
         if let Some(Session { stage: Stage::Open { pulse, .. }, .. }) = &mut self.session {
             pulse.heard(now);
+        }
+    }
+
+    fn hear_beat(&mut self, now: Duration) {
+        if let Some(Session { stage: Stage::Open { pulse, .. }, .. }) = &mut self.session {
+            pulse.heard_beat(now);
         }
     }
 
