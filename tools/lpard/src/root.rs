@@ -56,6 +56,7 @@ use crate::trust::{self, TrustError, Trusted};
 use crate::worker::{Changes, Report, Worker};
 use crate::{random, resize};
 
+use consoles::Management;
 use network_part::{Heard, NetworkPart};
 use unseen::Unseen;
 
@@ -113,8 +114,7 @@ struct Root {
     /// RSCT's daemon, whose end may change the mode.
     rsct_daemon: Option<Process>,
     trusted: Vec<Trusted>,
-    /// What was taken last for the interface of the management network.
-    interface: Option<String>,
+    management: Management,
     /// The system that the partition was on when it was last looked at.
     machine: Option<Machine>,
     began: Instant,
@@ -162,7 +162,7 @@ impl Root {
             kernel_log: kernel_log.ok(),
             migrations: mobility::Watch::default(),
             trusted: trust::list(&sysroot, &log)?,
-            interface: None,
+            management: Management::default(),
             machine: current_machine(&sysroot),
             place: root.to_owned(),
             manager: ServiceManager::from_environment(),

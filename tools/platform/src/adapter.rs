@@ -234,12 +234,19 @@ pub struct Candidate<'a> {
     pub against: Vec<Objection>,
 }
 
-/// All adapters, the most likely one first. Whether the first really is the one only its neighbour can tell.
+/// All adapters, the most likely one first; those without an interface, which nothing can be sent through, last. Whether the first really is the one only its neighbour can tell.
 pub fn management_candidates(adapters: &[Adapter]) -> Vec<Candidate<'_>> {
     let mut found: Vec<_> =
         adapters.iter().map(|adapter| Candidate { adapter, against: objections(adapter) }).collect();
-    found.sort_by_key(|candidate| candidate.against.len());
+    found.sort_by_key(|candidate| (candidate.adapter.interface.is_none(), candidate.against.len()));
     found
+}
+
+impl Candidate<'_> {
+    /// Whether it carries other traffic than a management network has: others than consoles are on its link.
+    pub fn carries_traffic(&self) -> bool {
+        self.against.iter().any(|objection| matches!(objection, Objection::HasIpv4Route | Objection::HasGlobalIpv6))
+    }
 }
 
 /// The interface of the management network: the one that the administrator named, else the most likely one.
@@ -249,7 +256,7 @@ pub fn management_interface<'a>(named: Option<&'a str>, adapters: &'a [Adapter])
 }
 
 fn objections(adapter: &Adapter) -> Vec<Objection> {
-    let Some(interface) = &adapter.interface else { return vec![Objection::NoInterface, Objection::NoLinkLocal] };
+    let Some(interface) = &adapter.interface else { return vec![Objection::NoInterface] };
     let (local, global): (Vec<&Ipv6>, Vec<&Ipv6>) = interface.ipv6.iter().partition(|address| address.link_local);
     let all = [
         (interface.carrier != Some(true), Objection::NoCarrier),

@@ -34,21 +34,53 @@ pub(super) fn with_first(mut consoles: Consoles, first: Option<&ConsoleAddress>)
     consoles
 }
 
-/// The interface of the management network, when the one before was taken for it. Where nobody has named one, that stays it: with its
-/// link gone more speaks against it than against an adapter that carries other traffic, and it is the one all the same. Only one
-/// with nothing against it takes its place.
-pub(super) fn management_interface<'a>(
-    named: Option<&'a str>,
-    before: Option<&'a str>,
-    adapters: &'a [Adapter],
-) -> Option<&'a str> {
+/// What is taken for the interface of the management network.
+#[derive(Debug, Default)]
+pub(super) struct Management {
+    interface: Option<String>,
+    /// The one that was taken last when it had a link.
+    before: Option<String>,
+}
+
+impl Management {
+    /// The one that is taken now.
+    pub(super) fn interface(&self) -> Option<&str> {
+        self.interface.as_deref()
+    }
+
+    /// Takes the one that the administrator has named, else the likeliest.
+    pub(super) fn choose(&mut self, named: Option<&str>, adapters: &[Adapter]) {
+        let chosen = named.or_else(|| likeliest(self.before.as_deref(), adapters)).map(str::to_owned);
+        if let Some(name) = chosen.as_ref().filter(|name| named.is_none() && !is_without_link(name, adapters)) {
+            self.before = Some(name.clone());
+        }
+        self.interface = chosen;
+    }
+}
+
+/// The likeliest, when the one before was taken for it. That stays as long as no other is better, and also when it is better only
+/// because of the link: with that gone more speaks against it than against an adapter that carries other traffic, and it is the one
+/// all the same. Then only one with nothing against it takes its place.
+fn likeliest<'a>(before: Option<&'a str>, adapters: &'a [Adapter]) -> Option<&'a str> {
     let candidates = adapter::management_candidates(adapters);
-    let is_before = |candidate: &&Candidate<'_>| {
-        candidate.adapter.interface.as_ref().is_some_and(|interface| Some(interface.name.as_str()) == before)
-    };
+    let is_before = |candidate: &&Candidate<'_>| is_called(candidate, before);
     let is_good = |candidate: &Candidate<'_>| candidate.against.is_empty();
-    let stays = candidates.iter().find(is_before).is_some_and(|it| is_good(it) || !candidates.iter().any(is_good));
-    named.or(before.filter(|_| stays)).or_else(|| adapter::management_interface(None, adapters))
+    let stays = candidates.iter().find(is_before).is_some_and(|it| {
+        let is_best = candidates.iter().all(|other| is_called(other, None) || other.against.len() >= it.against.len());
+        is_best || !(it.carries_traffic() || candidates.iter().any(is_good))
+    });
+    before.filter(|_| stays).or_else(|| adapter::management_interface(None, adapters))
+}
+
+/// `None`: it has no interface.
+fn is_called(candidate: &Candidate<'_>, name: Option<&str>) -> bool {
+    candidate.adapter.interface.as_ref().map(|interface| interface.name.as_str()) == name
+}
+
+/// Whether others than consoles are on the link of an interface: whoever answers first there may be anybody.
+pub(super) fn carries_traffic(name: &str, adapters: &[Adapter]) -> bool {
+    let candidates = adapter::management_candidates(adapters);
+    candidates.iter().any(|candidate| is_called(candidate, Some(name)) && candidate.carries_traffic())
 }
 
 /// Whether an interface has no link: nobody can be called through it. Of one that is none of the hypervisor's adapters nobody knows.
@@ -62,6 +94,14 @@ pub(super) fn is_without_link(name: &str, adapters: &[Adapter]) -> bool {
 pub(super) fn not_through(interface: &str, mut consoles: Consoles) -> Consoles {
     consoles.addresses.retain(|address| address.interface.as_deref() != Some(interface));
     consoles.discover_on = consoles.discover_on.filter(|discovers_on| discovers_on != interface);
+    consoles
+}
+
+/// The same where others than consoles could answer a question, and the first that answers would be believed for ever.
+pub(super) fn not_asking_strangers(mut consoles: Consoles) -> Consoles {
+    if consoles.first_use {
+        consoles.discover_on = None;
+    }
     consoles
 }
 
@@ -165,28 +205,60 @@ mod tests {
         Interface { has_ipv4_route: true, ..good(name) }
     }
 
+    fn with_global(mut interface: Interface) -> Interface {
+        let address = "2001:db8::1".parse().unwrap();
+        interface.ipv6.push(Ipv6 { address, prefix_bits: 64, link_local: false, state: AddressState::Valid });
+        interface
+    }
+
+    fn adapters(interfaces: Vec<Interface>) -> Vec<Adapter> {
+        interfaces.into_iter().map(|interface| adapter(Some(interface))).collect()
+    }
+
     #[test]
-    fn the_management_interface_stays_while_its_link_is_gone_and_makes_place_for_a_better_one() {
-        let cases: [(_, _, Vec<Interface>, _); 8] = [
-            (None, None, vec![busy("lan"), good("mgmt")], "mgmt"),
-            (None, Some("mgmt"), vec![busy("lan"), down("mgmt")], "mgmt"),
-            (None, Some("lan"), vec![busy("lan"), good("mgmt")], "mgmt"),
-            (None, Some("mgmt"), vec![good("other"), good("mgmt")], "mgmt"),
-            (None, Some("mgmt"), vec![good("other"), down("mgmt")], "other"),
+    fn the_likeliest_stays_while_its_link_is_gone_and_makes_place_for_a_better_one() {
+        let quiet = |name| Interface { ipv6: vec![], ..good(name) };
+        let cases: [(_, Vec<Interface>, _); 10] = [
+            (None, vec![busy("lan"), good("mgmt")], "mgmt"),
+            (Some("mgmt"), vec![busy("lan"), down("mgmt")], "mgmt"),
+            (Some("lan"), vec![busy("lan"), good("mgmt")], "mgmt"),
+            (Some("mgmt"), vec![good("other"), good("mgmt")], "mgmt"),
+            (Some("mgmt"), vec![good("other"), down("mgmt")], "other"),
             // One that was never brought up is not better than the only one that leads anywhere.
-            (None, None, vec![down("spare"), busy("lan")], "lan"),
-            (None, Some("gone"), vec![down("spare"), busy("lan")], "lan"),
-            (Some("bond0"), Some("mgmt"), vec![good("mgmt")], "bond0"),
+            (None, vec![down("spare"), busy("lan")], "lan"),
+            (Some("gone"), vec![down("spare"), busy("lan")], "lan"),
+            // It was quiet when it was taken, and is not any more.
+            (Some("lan"), vec![with_global(busy("lan")), busy("mgmt")], "mgmt"),
+            (Some("lan"), vec![busy("lan"), quiet("mgmt")], "lan"),
+            (Some("lan"), vec![with_global(busy("lan")), quiet("mgmt")], "mgmt"),
         ];
-        for (named, before, interfaces, expected) in cases {
-            let adapters: Vec<Adapter> = interfaces.into_iter().map(|interface| adapter(Some(interface))).collect();
-            assert_eq!(
-                management_interface(named, before, &adapters),
-                Some(expected),
-                "{named:?} {before:?} {adapters:?}"
-            );
+        for (before, interfaces, expected) in cases {
+            let adapters = adapters(interfaces);
+            assert_eq!(likeliest(before, &adapters), Some(expected), "{before:?} {adapters:?}");
         }
-        assert_eq!(management_interface(None, Some("mgmt"), &[]), None);
+        assert_eq!(likeliest(Some("mgmt"), &[]), None);
+        assert_eq!(likeliest(None, &[adapter(None), adapter(Some(down("mgmt")))]), Some("mgmt"));
+    }
+
+    #[test]
+    fn one_that_never_had_a_link_or_was_named_is_not_kept() {
+        let mut management = Management::default();
+        let all_down = adapters(vec![down("spare"), down("lan")]);
+        let one_up = adapters(vec![down("spare"), busy("lan")]);
+        let mgmt_too = adapters(vec![down("mgmt"), busy("lan")]);
+        for (named, adapters, expected) in [
+            (None, &all_down, "spare"),
+            (None, &one_up, "lan"),
+            (Some("spare"), &one_up, "spare"),
+            (None, &one_up, "lan"),
+            (Some("bond0"), &mgmt_too, "bond0"),
+            (None, &mgmt_too, "lan"),
+        ] {
+            management.choose(named, adapters);
+            assert_eq!(management.interface(), Some(expected));
+        }
+        management.choose(None, &[]);
+        assert_eq!(management.interface(), None);
     }
 
     #[test]
@@ -215,5 +287,20 @@ mod tests {
         settings.discover = false;
         let found = consoles(&settings, &[console(1, &[])], Some("mgmt".into()), &[]);
         assert_eq!((found.discover_on, found.first_use), (None, false), "there is somebody to believe now");
+    }
+
+    #[test]
+    fn the_first_is_not_looked_for_where_it_may_be_a_stranger() {
+        let settings = ConsoleSettings { trust_on_first_use: true, ..ConsoleSettings::default() };
+        let asks = |trusted: &[Trusted]| {
+            not_asking_strangers(consoles(&settings, trusted, Some("lan".into()), &[])).discover_on.is_some()
+        };
+        assert_eq!((asks(&[]), asks(&[console(1, &[])])), (false, true));
+        let adapters = adapters(vec![busy("lan"), with_global(good("both")), good("mgmt"), down("spare")]);
+        let busy: Vec<&str> = ["lan", "both", "mgmt", "spare", "bond0"]
+            .into_iter()
+            .filter(|name| carries_traffic(name, &adapters))
+            .collect();
+        assert_eq!(busy, ["lan", "both"]);
     }
 }

@@ -173,15 +173,25 @@ impl Root {
 
     fn consoles(&mut self, log: &Log) -> Consoles {
         let adapters = platform::adapter::read(&self.sysroot).unwrap_or_default();
-        let (named, before) = (self.config.console.adapter.as_deref(), self.interface.as_deref());
-        let interface = consoles::management_interface(named, before, &adapters).map(str::to_owned);
+        let named = self.config.console.adapter.as_deref();
+        self.management.choose(named, &adapters);
+        let interface = self.management.interface().map(str::to_owned);
         let all = consoles::consoles(&self.config.console, &self.trusted, interface.clone(), &self.announced(log));
         let all = consoles::with_first(all, consoles::last(&self.sysroot).as_ref());
-        self.interface = interface.or(self.interface.take());
-        match self.interface.as_deref().filter(|name| consoles::is_without_link(name, &adapters)) {
-            Some(interface) => consoles::not_through(interface, all),
-            None => all,
+        let Some(interface) = interface else { return all };
+        if consoles::is_without_link(&interface, &adapters) {
+            return consoles::not_through(&interface, all);
         }
+        if named.is_some() || !consoles::carries_traffic(&interface, &adapters) {
+            return all;
+        }
+        if all.first_use {
+            log.warning(format_args!(
+                "{interface} carries other traffic too: nobody is asked there whom to trust first; name it as \
+                 console.adapter if consoles are there"
+            ));
+        }
+        consoles::not_asking_strangers(all)
     }
 
     /// The consoles that the hypervisor names; a firmware that says none, or nothing that can be read, is no obstacle.
