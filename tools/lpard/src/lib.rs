@@ -35,6 +35,7 @@ mod inventory;
 mod kernel_log;
 mod listing;
 mod log;
+mod look;
 mod migration;
 mod mode;
 mod network;

@@ -19,7 +19,6 @@ mod discover;
 mod heartbeat_socket;
 mod link;
 mod link_watch;
-mod look;
 
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};

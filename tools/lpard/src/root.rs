@@ -46,6 +46,7 @@ use crate::firmware::Firmware;
 use crate::identity::current_machine;
 use crate::kernel_log::{self, KernelLog};
 use crate::log::{Chain, Log};
+use crate::look::Look;
 use crate::migration::{evidence, journal, last, mend};
 use crate::mode::{self, Mode, Reason, Surroundings};
 use crate::network::timeout;
@@ -115,6 +116,8 @@ struct Root {
     rsct_daemon: Option<Process>,
     trusted: Vec<Trusted>,
     management: Management,
+    /// When to look again who is to be called.
+    look: Look,
     /// The system that the partition was on when it was last looked at.
     machine: Option<Machine>,
     began: Instant,
@@ -163,6 +166,7 @@ impl Root {
             migrations: mobility::Watch::default(),
             trusted: trust::list(&sysroot, &log)?,
             management: Management::default(),
+            look: Look::default(),
             machine: current_machine(&sysroot),
             place: root.to_owned(),
             manager: ServiceManager::from_environment(),
@@ -261,13 +265,20 @@ impl Root {
             if left.is_zero() || poll(&mut [PollFd::new(fd, PollFlags::POLLIN)], timeout(Some(left))).is_err() {
                 return;
             }
-            while self.network.hear(self.now(), self.agent.phase(), FirstUse::Over, &self.log).is_some() {}
+            for _ in 0..MESSAGES_AT_ONCE {
+                if self.network.hear(self.now(), self.agent.phase(), FirstUse::Over, &self.log).is_none() {
+                    break;
+                }
+            }
         }
     }
 
     fn tick(&mut self, now: Duration) {
         let outputs = self.agent.handle(now, Input::Tick);
         self.perform(outputs);
+        if self.look.is_due(now) {
+            self.look_for_consoles();
+        }
         self.start_network_part(now);
         self.save_unseen();
     }
@@ -288,7 +299,7 @@ impl Root {
         let kernel_log_at = sockets.len();
         sockets.extend(self.kernel_log.as_ref().map(|log| readable(log.as_fd())));
         let at_once = self.control.is_behind().then_some(Duration::ZERO);
-        let deadlines = [self.agent.deadline(), self.network.deadline(), alive_at, at_once];
+        let deadlines = [self.agent.deadline(), self.network.deadline(), self.look.deadline(), alive_at, at_once];
         let deadline = deadlines.into_iter().flatten().min();
         match poll(&mut sockets, timeout(deadline.map(|deadline| deadline.saturating_sub(self.now())))) {
             Ok(_) | Err(Errno::EINTR) => {}
@@ -370,15 +381,13 @@ impl Root {
     }
 
     fn look_at_network_part(&mut self) {
-        let mut nobody_answers = false;
         for _ in 0..MESSAGES_AT_ONCE {
             // What was heard just now may have changed what is permitted.
             let Some(heard) = self.network.hear(self.now(), self.agent.phase(), self.first_use(), &self.log) else {
                 break;
             };
             match heard {
-                // To look costs something: once for all who want it.
-                Heard::Message(FromNetwork::Nobody) => nobody_answers = true,
+                Heard::Message(FromNetwork::Nobody) => self.look.want(self.now()),
                 Heard::Message(message) => self.heard(message),
                 Heard::NotNow(FromNetwork::Perform { ticket, .. }, permit) => {
                     let phase = self.agent.phase();
@@ -393,9 +402,6 @@ impl Root {
                     return;
                 }
             }
-        }
-        if nobody_answers {
-            self.look_for_consoles();
         }
     }
 
@@ -430,7 +436,7 @@ impl Root {
                 }
                 self.consoles_changed();
             }
-            // The one is seen to when all is heard; of the other the network part's account has been brought up to date.
+            // The one is seen to when it is time; of the other the network part's account has been brought up to date.
             FromNetwork::Nobody | FromNetwork::Seen { .. } => {}
         }
     }

@@ -33,6 +33,6 @@ pub mod message;
 pub mod partition;
 pub mod phase;
 mod pulse;
-mod rate;
+pub mod rate;
 pub mod tls;
 pub mod version;

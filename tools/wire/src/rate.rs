@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// What one more message means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Judgement {
+pub enum Judgement {
     /// Within the limits.
     Within,
     /// Beyond them: it is not looked at.
@@ -15,7 +15,7 @@ pub(crate) enum Judgement {
 
 /// A limit and what has been used of it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Rate {
+pub struct Rate {
     /// Time that one message costs.
     cost: Duration,
     burst: u32,
@@ -26,12 +26,12 @@ pub(crate) struct Rate {
 
 impl Rate {
     /// `burst` at once, and one more each `cost`.
-    pub(crate) const fn new(burst: u32, cost: Duration) -> Self {
+    pub const fn new(burst: u32, cost: Duration) -> Self {
         Self { cost, burst, paid_at: Duration::ZERO, beyond_in_a_row: 0 }
     }
 
     /// One more message.
-    pub(crate) fn judge(&mut self, now: Duration) -> Judgement {
+    pub fn judge(&mut self, now: Duration) -> Judgement {
         let paid_at = self.paid_at.max(now) + self.cost;
         if paid_at <= now + self.cost * self.burst {
             self.paid_at = paid_at;

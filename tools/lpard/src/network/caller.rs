@@ -18,10 +18,10 @@ use super::agenda::{Agenda, Do};
 use super::discover::{Asked, is_link_local};
 use super::heartbeat_socket::HeartbeatSocket;
 use super::link::{Heard, Link, LinkError};
-use super::look::Look;
 use super::note;
 use crate::config::ConsoleAddress;
 use crate::log::Log;
+use crate::look::Look;
 use crate::parts::message::{Beginning, Consoles, FromNetwork, FromRoot, Session, Ticket};
 use crate::random;
 

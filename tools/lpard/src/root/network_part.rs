@@ -9,6 +9,7 @@ use wire::backoff::Backoff;
 use wire::message::Answer;
 use wire::message::answer::Failure;
 use wire::phase::{Permit, Phase};
+use wire::rate::{self, Rate};
 
 use crate::log::{Chain, Log};
 use crate::parts::channel::ChannelError;
@@ -21,6 +22,12 @@ use super::unseen::{SaveError, Unseen};
 
 /// Of a ticket's number, behind that of the part that gave it out: more than any will ever give.
 const TICKET_BITS: u32 = 32;
+
+/// What it may say at once: more than a console can make one say that is as it was built.
+const TALK_BURST: u32 = 512;
+
+/// What it may say after that: one message each so much.
+const TALK_COST: Duration = Duration::from_millis(5);
 
 /// The network part.
 #[derive(Debug, Default)]
@@ -47,6 +54,7 @@ struct Running {
     unsent: Option<ChannelError>,
     /// What was said since it was told how to begin, and before it serves.
     early: Vec<FromRoot>,
+    rate: Rate,
 }
 
 /// What was heard.
@@ -63,7 +71,8 @@ pub(super) enum Heard {
 impl Running {
     fn new(started: Started, consoles: Consoles) -> Self {
         let (confinement, session, unsent, early) = (None, None, None, Vec::new());
-        Self { started, stage: Stage::Starting, confinement, session, consoles, unsent, early }
+        let rate = Rate::new(TALK_BURST, TALK_COST);
+        Self { started, stage: Stage::Starting, confinement, session, consoles, unsent, early, rate }
     }
 
     fn tell(&mut self, message: &FromRoot) {
@@ -165,6 +174,10 @@ impl NetworkPart {
             Ok(None) => return None,
             Err(error) => return Some(self.lost(now, &error, log)),
         };
+        if running.rate.judge(now) != rate::Judgement::Within {
+            log.error("the network part talks without end, and is ended");
+            return Some(self.end(now));
+        }
         match judge(&message, Circumstances { stage: running.stage, phase, first_use }) {
             Judgement::Taken => {
                 self.note(&message);
@@ -433,6 +446,19 @@ mod tests {
         }
         assert!(matches!(hear(&mut part), Some(Heard::Lost)));
         assert!(part.running.is_none() && part.deadline().is_some());
+    }
+
+    #[test]
+    fn one_that_talks_without_end_is_ended() {
+        for pause_ms in [0, 3, 5] {
+            let (mut part, mut theirs) = serving();
+            let heard = (0..4 * u64::from(TALK_BURST)).find(|number| {
+                theirs.send(&FromNetwork::Nobody).unwrap();
+                let now = Duration::from_millis(number * pause_ms);
+                matches!(part.hear(now, Phase::Ready, FirstUse::Forbidden, &Log::nowhere()), Some(Heard::Lost))
+            });
+            assert_eq!(heard.is_some(), pause_ms < 5, "one each {pause_ms} ms: {heard:?}");
+        }
     }
 
     #[test]

@@ -101,8 +101,9 @@ impl Unseen {
 
     /// A console has seen those up to a number.
     pub(super) fn seen(&mut self, through: u64) {
+        let before = self.kept.len();
         self.kept.retain(|kept| kept.number.is_none_or(|number| number > through));
-        self.has_changed = true;
+        self.has_changed |= self.kept.len() != before;
     }
 
     /// The next network part has to tell all of it again; but its consoles ask first what there is.

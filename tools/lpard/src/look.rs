@@ -1,7 +1,8 @@
 //! When the root part shall look whom else there is to call: at once, but not again and again. Pure: time is handed in.
 //!
 //! To look costs the root part something, and what asks for it may come in floods: links that come and go on a host of
-//! containers, a console that refuses each call.
+//! containers, a console that refuses each call. The network part keeps to it so as not to wake the root part in vain, and that
+//! keeps to it because the other may have been taken over.
 
 use std::time::Duration;
 
@@ -10,25 +11,25 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// The looks.
 #[derive(Debug, Default)]
-pub(super) struct Look {
+pub(crate) struct Look {
     wanted_at: Option<Duration>,
     last: Option<Duration>,
 }
 
 impl Look {
     /// One is wanted. It comes later when the last one was just now.
-    pub(super) fn want(&mut self, now: Duration) {
+    pub(crate) fn want(&mut self, now: Duration) {
         let at = self.last.map_or(now, |last| now.max(last + PAUSE));
         self.wanted_at.get_or_insert(at);
     }
 
     /// When to ask again whether one is due.
-    pub(super) fn deadline(&self) -> Option<Duration> {
+    pub(crate) fn deadline(&self) -> Option<Duration> {
         self.wanted_at
     }
 
     /// Whether one is due now, which it is not any more then.
-    pub(super) fn is_due(&mut self, now: Duration) -> bool {
+    pub(crate) fn is_due(&mut self, now: Duration) -> bool {
         let is_due = self.wanted_at.is_some_and(|at| now >= at);
         if is_due {
             (self.wanted_at, self.last) = (None, Some(now));
