@@ -15,6 +15,7 @@
 
 mod agenda;
 mod caller;
+mod complaints;
 mod discover;
 mod heartbeat_socket;
 mod link;
@@ -27,7 +28,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use crate::log::{Chain, Log};
+use crate::log::Log;
 use crate::parts::channel::{Channel, ChannelError};
 use crate::parts::confine::{ConfineError, confine, end_with};
 use crate::parts::message::{Beginning, FromNetwork, FromRoot, Landlock};
@@ -172,9 +173,4 @@ pub(crate) fn timeout(patience: Option<Duration>) -> PollTimeout {
     let Some(patience) = patience else { return PollTimeout::NONE };
     let millis = patience.as_millis() + u128::from(patience.subsec_nanos() % 1_000_000 != 0);
     i32::try_from(millis).ok().and_then(|millis| PollTimeout::try_from(millis).ok()).unwrap_or(PollTimeout::MAX)
-}
-
-/// An error for the log.
-fn note(log: &Log, what: impl std::fmt::Display, error: &dyn std::error::Error) {
-    log.info(format_args!("{what}: {}", Chain(error)));
 }

@@ -14,6 +14,12 @@ use crate::config::ConsoleAddress;
 /// Questions without an answer, after which only a change makes another one worth while. They take about two minutes.
 const QUESTIONS: u32 = 8;
 
+/// A session that ends sooner has brought nothing.
+const LASTING: Duration = Duration::from_secs(5);
+
+/// So many of them in a row are bad luck: a console is started again and again. Then the pauses grow.
+const BAD_LUCK: u32 = 8;
+
 /// What to do next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Do {
@@ -37,6 +43,10 @@ pub(super) struct Agenda {
     at: Option<Duration>,
     /// Rounds without success.
     failures: u32,
+    /// Since when there is a session.
+    since: Option<Duration>,
+    /// Sessions in a row that did not last.
+    short: u32,
 }
 
 impl Agenda {
@@ -52,6 +62,7 @@ impl Agenda {
     /// Something has changed for the better, perhaps.
     pub(super) fn start_over(&mut self, now: Duration) {
         self.backoff.reset();
+        self.short = 0;
         self.failures = 0;
         self.at = self.has_something().then_some(now);
     }
@@ -68,9 +79,18 @@ impl Agenda {
         self.at = Some(now);
     }
 
+    /// Somebody has answered a question, and is called first. That is no success yet: he may send everybody away, and the pause
+    /// between questions goes on growing; but there is somebody to ask again.
+    pub(super) fn found(&mut self, now: Duration, address: ConsoleAddress) {
+        self.failures = 0;
+        self.round.retain(|other| *other != address);
+        self.round.push_front(address);
+        self.at = Some(now);
+    }
+
     /// A session was welcomed there: nobody is to be called. Who answered last comes first when it ends: others that are not
     /// there may each take their time to fail.
-    pub(super) fn succeeded(&mut self, there: &ConsoleAddress) {
+    pub(super) fn succeeded(&mut self, now: Duration, there: &ConsoleAddress) {
         if !self.addresses.contains(there) {
             // It was discovered, and may be away for longer than questions are asked.
             let before = self.discovered.replace(there.clone());
@@ -78,7 +98,10 @@ impl Agenda {
             self.addresses.push(there.clone());
         }
         self.addresses.sort_by_key(|address| address != there);
-        self.backoff.reset();
+        if self.short < BAD_LUCK {
+            self.backoff.reset();
+        }
+        self.since = Some(now);
         self.failures = 0;
         self.round.clear();
         self.at = None;
@@ -86,6 +109,9 @@ impl Agenda {
 
     /// A call or a question came to nothing, or a session has ended; `random` is drawn anew.
     pub(super) fn failed(&mut self, now: Duration, random: u32) {
+        if let Some(since) = self.since.take() {
+            self.short = if now < since + LASTING { self.short.saturating_add(1) } else { 0 };
+        }
         if !self.round.is_empty() {
             self.at = Some(now);
             return;
@@ -196,15 +222,59 @@ mod tests {
         agenda.failed(now, 0);
         assert_eq!(agenda.due(now), Some(Do::Call(address(1))));
         assert!(agenda.round.is_empty(), "nobody is called twice");
-        agenda.succeeded(&address(2));
+        agenda.succeeded(now, &address(2));
         assert_eq!(agenda.deadline(), None);
+    }
+
+    #[test]
+    fn one_that_answers_and_sends_everybody_away_is_called_ever_more_seldom_and_for_ever() {
+        for known in [vec![], vec![address(1)]] {
+            let mut agenda = Agenda::default();
+            agenda.replace(Duration::ZERO, known, true);
+            let mut found_at = Vec::new();
+            while found_at.len() < 40 {
+                let at = agenda.deadline().unwrap();
+                match agenda.due(at).unwrap() {
+                    Do::Ask => {
+                        agenda.found(at, address(9));
+                        assert_eq!(agenda.due(at), Some(Do::Call(address(9))));
+                        found_at.push(at);
+                        agenda.failed(at, u32::MAX);
+                    }
+                    Do::Call(_) => agenda.failed(at, u32::MAX),
+                }
+            }
+            let pauses: Vec<_> = found_at.windows(2).map(|pair| pair[1].checked_sub(pair[0]).unwrap()).collect();
+            assert!(pauses.iter().rev().take(20).all(|pause| *pause >= Duration::from_secs(60)), "{pauses:?}");
+            assert!(pauses.iter().all(|pause| *pause <= Duration::from_secs(120)), "{pauses:?}");
+        }
+    }
+
+    #[test]
+    fn one_that_ends_each_session_at_once_is_called_ever_more_seldom() {
+        for (lasts, seldom) in [(Duration::ZERO, true), (LASTING, false)] {
+            let mut agenda = Agenda::default();
+            agenda.replace(Duration::ZERO, vec![address(1)], false);
+            let pauses: Vec<Duration> = (0..40)
+                .map(|_| {
+                    let at = agenda.deadline().unwrap();
+                    assert_eq!(agenda.due(at), Some(Do::Call(address(1))));
+                    agenda.succeeded(at, &address(1));
+                    agenda.failed(at + lasts, u32::MAX);
+                    agenda.deadline().unwrap().checked_sub(at + lasts).unwrap()
+                })
+                .collect();
+            let half_a_second = Duration::from_millis(500);
+            assert_eq!(pauses[..8], [half_a_second; 8], "a few times nobody waits");
+            assert_eq!(pauses[39], if seldom { Duration::from_secs(60) } else { half_a_second });
+        }
     }
 
     #[test]
     fn who_answered_last_is_called_first_when_the_session_ends() {
         let mut agenda = Agenda::default();
         agenda.replace(Duration::ZERO, vec![address(1), address(2), address(3)], false);
-        agenda.succeeded(&address(3));
+        agenda.succeeded(Duration::ZERO, &address(3));
         agenda.failed(Duration::ZERO, 0);
         let called: Vec<Do> = attempts(&mut agenda, 3).into_iter().map(|(_, what)| what).collect();
         assert_eq!(called, [3, 1, 2].map(|last| Do::Call(address(last))));
@@ -216,7 +286,7 @@ mod tests {
         agenda.replace(Duration::ZERO, vec![], true);
         assert!(agenda.is_between_rounds());
         for last in [8, 9] {
-            agenda.succeeded(&address(last));
+            agenda.succeeded(Duration::ZERO, &address(last));
             agenda.failed(Duration::ZERO, 0);
         }
         let found = attempts(&mut agenda, 40);

@@ -15,12 +15,12 @@ use wire::partition::{Input, Note, Output, Partition, Settings};
 use wire::tls::{TlsError, Trust, partition_config, partition_connection};
 
 use super::agenda::{Agenda, Do};
-use super::discover::{Asked, is_link_local};
+use super::complaints::Complaints;
+use super::discover::{Answers, Asked, is_link_local};
 use super::heartbeat_socket::HeartbeatSocket;
 use super::link::{Heard, Link, LinkError};
-use super::note;
 use crate::config::ConsoleAddress;
-use crate::log::Log;
+use crate::log::{Chain, Log};
 use crate::look::Look;
 use crate::parts::message::{Beginning, Consoles, FromNetwork, FromRoot, Session, Ticket};
 use crate::random;
@@ -57,6 +57,7 @@ pub(super) struct Caller {
     link: Option<Link>,
     beats: HeartbeatSocket,
     asked: Option<Asked>,
+    complaints: Complaints,
     /// Requests that the root part has, by the names that it knows.
     tickets: BTreeMap<Ticket, wire::partition::Ticket>,
     last_ticket: u64,
@@ -80,6 +81,7 @@ impl Caller {
             link: None,
             beats,
             asked: None,
+            complaints: Complaints::default(),
             tickets: BTreeMap::new(),
             last_ticket: beginning.tickets_after.0,
             proved: None,
@@ -157,15 +159,37 @@ impl Caller {
             self.hear_console(now, heard);
         }
         self.hear_beats(now);
+        self.hear_answers(now);
+    }
+
+    fn hear_answers(&mut self, now: Duration) {
         let trust = self.trust();
         let Some(asked) = &mut self.asked else { return };
-        if let Some(address) = asked.answer(&trust, &self.log) {
+        let Answers { found, rejected } = asked.answers(&trust);
+        let is_over = now >= asked.until();
+        for error in &rejected {
+            self.complain("an answer was passed over", &Chain(error).to_string());
+        }
+        if let Some(address) = found {
             self.asked = None;
-            self.agenda.prefer(now, [address]);
-        } else if now >= asked.until() {
+            self.agenda.found(now, address);
+        } else if is_over {
             self.asked = None;
             self.in_vain(now);
         }
+    }
+
+    /// For the log: what the network, or who is on it, did wrong.
+    fn complain(&mut self, of: &str, what: &str) {
+        if self.complaints.is_news(of, what) {
+            self.log.info(format_args!("{of}: {what}"));
+        }
+    }
+
+    /// The same of the console of this connection.
+    fn complain_of_console(&mut self, what: &str) {
+        let address = self.link.as_ref().map(|link| link.address().to_string()).unwrap_or_default();
+        self.complain(&format!("console {address}"), what);
     }
 
     /// Takes what the root part says.
@@ -187,14 +211,17 @@ impl Caller {
             }
             FromRoot::Happened(event) => self.input(now, Input::Happened(event)),
             FromRoot::Resumed { record, console } => {
-                self.input(now, Input::Resumed(record));
                 // It may have come back to where it was: then the console that it has known until now is the right one.
                 let before = self.link.as_ref().map(|link| link.address().clone());
+                self.input(now, Input::Resumed(record));
                 self.hang_up(now);
+                self.complaints.forget_all();
                 // Nobody waits for who is there: it is known.
                 self.asked = None;
                 let handed_over = console.map(|console| self.addresses_of(&console)).unwrap_or_default();
                 self.agenda.prefer(now, handed_over.into_iter().chain(before));
+                // The hypervisor may name others here.
+                self.look.want(now);
             }
             FromRoot::Settled { hooks } => self.input(now, Input::Settled { hooks }),
             FromRoot::GivenUp => self.input(now, Input::GivenUp),
@@ -215,6 +242,7 @@ impl Caller {
         }
         let is_believed = self.link.is_none() || self.proved.is_none_or(|key| consoles.trusted.contains(&key));
         self.agenda.replace(now, consoles.addresses.clone(), consoles.discover_on.is_some());
+        self.complaints.forget_all();
         self.consoles = consoles;
         if !is_believed {
             self.log.notice("the console of this session is not trusted any more");
@@ -258,7 +286,7 @@ impl Caller {
         match called {
             Ok(link) => self.link = Some(link),
             Err(error) => {
-                note(&self.log, format_args!("console {text}"), &error);
+                self.complain(&format!("console {text}"), &Chain(&error).to_string());
                 self.in_vain(now);
             }
         }
@@ -269,11 +297,11 @@ impl Caller {
     }
 
     fn ask(&mut self, now: Duration) {
-        let Some(interface) = &self.consoles.discover_on else { return };
-        match Asked::ask(now, interface) {
+        let Some(interface) = self.consoles.discover_on.clone() else { return };
+        match Asked::ask(now, &interface) {
             Ok(asked) => self.asked = Some(asked),
             Err(error) => {
-                note(&self.log, format_args!("ask for consoles on {interface}"), &error);
+                self.complain(&format!("ask for consoles on {interface}"), &Chain(&error).to_string());
                 self.in_vain(now);
             }
         }
@@ -282,8 +310,7 @@ impl Caller {
     fn hear_console(&mut self, now: Duration, heard: Heard) {
         if let Some(console) = heard.proved {
             if !self.believes(console) {
-                self.log
-                    .notice(format_args!("the console with the key {} is not trusted any more", console.fingerprint()));
+                self.complain_of_console(&format!("the key {} is not trusted any more", console.fingerprint()));
                 return self.hang_up(now);
             }
             self.input(now, Input::Connected { console, identity: self.identity.clone() });
@@ -313,8 +340,7 @@ impl Caller {
 
     /// The connection is over, and not by us.
     fn lost(&mut self, now: Duration, error: &LinkError) {
-        let address = self.link.as_ref().map(|link| link.address().to_string()).unwrap_or_default();
-        note(&self.log, format_args!("console {address}"), error);
+        self.complain_of_console(&Chain(error).to_string());
         self.input(now, Input::Disconnected);
         self.hang_up(now);
         self.want_look(now);
@@ -323,11 +349,12 @@ impl Caller {
     /// Closes the connection, if there is one, and sees to the next.
     fn hang_up(&mut self, now: Duration) {
         let Some(link) = self.link.take() else { return };
-        let why = format!("the session with {} is over", link.address());
-        link.close();
-        if self.proved.take().is_some() {
+        if link.is_welcomed() {
+            let why = format!("the session with {} is over", link.address());
             self.to_root.push(FromNetwork::Disconnected { why });
         }
+        link.close();
+        self.proved = None;
         self.agenda.failed(now, random::jitter());
         self.look_when_idle(now);
     }
@@ -349,7 +376,7 @@ impl Caller {
     fn perform(&mut self, now: Duration, output: Output) -> Result<(), LinkError> {
         match output {
             Output::Send(message) => self.link.as_mut().map_or(Ok(()), |link| link.send(&message))?,
-            Output::Welcomed(welcome) => self.welcomed(&welcome)?,
+            Output::Welcomed(welcome) => self.welcomed(now, &welcome)?,
             Output::Beat => self.link.as_mut().map_or(Ok(()), |link| link.beat(&self.beats))?,
             Output::Perform { ticket, request } => {
                 self.last_ticket += 1;
@@ -368,11 +395,12 @@ impl Caller {
         Ok(())
     }
 
-    fn welcomed(&mut self, welcome: &Welcome) -> Result<(), LinkError> {
+    fn welcomed(&mut self, now: Duration, welcome: &Welcome) -> Result<(), LinkError> {
         let (Some(link), Some(key)) = (&mut self.link, self.proved) else { return Ok(()) };
         link.welcomed(self.identity.id)?;
         let address = link.address().clone();
-        self.agenda.succeeded(&address);
+        self.agenda.succeeded(now, &address);
+        self.complaints.forget(&format!("console {address}"));
         if self.consoles.first_use && self.consoles.trusted.is_empty() {
             let (name, addresses, port) = (welcome.console.clone(), vec![address.ip], address.port);
             self.to_root.push(FromNetwork::FirstUse(ConsoleContact { name, key, addresses, port }));
@@ -381,14 +409,14 @@ impl Caller {
         Ok(())
     }
 
-    fn tell(&self, note: &Note) {
+    fn tell(&mut self, note: &Note) {
         let goodbye = |Goodbye { reason, text }: &Goodbye| format!("{reason:?}: {text}");
         match note {
             Note::Refused(id, refusal) => {
                 self.log.warning(format_args!("request {} is refused: {:?}: {}", id.0, refusal.reason, refusal.text));
             }
-            Note::Ended(said) => self.log.info(format_args!("the session was ended here: {}", goodbye(said))),
-            Note::ConsoleLeft(said) => self.log.info(format_args!("the console left: {}", goodbye(said))),
+            Note::Ended(said) => self.complain_of_console(&format!("the session was ended here: {}", goodbye(said))),
+            Note::ConsoleLeft(said) => self.complain_of_console(&format!("it left: {}", goodbye(said))),
             Note::Unheard(id, _) => {
                 self.log.info(format_args!("nobody waits for the outcome of request {} any more", id.0));
             }

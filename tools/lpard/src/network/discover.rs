@@ -6,11 +6,10 @@ use std::os::fd::{AsFd as _, BorrowedFd};
 use std::time::Duration;
 
 use nix::net::if_::if_nametoindex;
-use wire::discovery::{ANSWER_BYTES, GROUP, NONCE_BYTES, PORT, Question};
+use wire::discovery::{ANSWER_BYTES, GROUP, NONCE_BYTES, PORT, Question, Rejected};
 use wire::tls::Trust;
 
 use crate::config::ConsoleAddress;
-use crate::log::Log;
 use crate::random;
 
 /// A console on the same link answers in milliseconds; under emulation, in hundreds of them.
@@ -53,23 +52,33 @@ impl Asked {
         (self.patience > 0).then(|| self.socket.as_fd())
     }
 
-    /// A console that answered and is believed.
-    pub(super) fn answer(&mut self, trust: &Trust, log: &Log) -> Option<ConsoleAddress> {
+    /// What came, up to a console that is believed.
+    pub(super) fn answers(&mut self, trust: &Trust) -> Answers {
+        let mut answers = Answers::default();
         // One more byte than an answer has, so that a longer datagram is seen to be longer.
         let mut datagram = [0; ANSWER_BYTES + 1];
-        while self.patience > 0 {
+        while self.patience > 0 && answers.found.is_none() {
             let Ok(length) = self.socket.recv(&mut datagram) else { break };
             self.patience -= 1;
             match self.question.accept(&datagram[..length], trust) {
                 Ok(found) => {
                     let interface = is_link_local(found.address).then(|| self.interface.clone());
-                    return Some(ConsoleAddress { ip: found.address, interface, port: found.port });
+                    answers.found = Some(ConsoleAddress { ip: found.address, interface, port: found.port });
                 }
-                Err(rejected) => super::note(log, "an answer was passed over", &rejected),
+                Err(rejected) => answers.rejected.push(rejected),
             }
         }
-        None
+        answers
     }
+}
+
+/// What came of a question until now.
+#[derive(Debug, Default)]
+pub(super) struct Answers {
+    /// A console that is believed.
+    pub(super) found: Option<ConsoleAddress>,
+    /// Why others are not.
+    pub(super) rejected: Vec<Rejected>,
 }
 
 /// Whether an address means something only together with an interface.

@@ -192,6 +192,11 @@ impl Link {
         Ok(())
     }
 
+    /// Whether there is a session.
+    pub(super) fn is_welcomed(&self) -> bool {
+        self.heartbeats.is_some()
+    }
+
     /// Sends a heartbeat. A network that does not take it is noticed by the silence that follows.
     pub(super) fn beat(&mut self, socket: &HeartbeatSocket) -> Result<(), LinkError> {
         if let Some(heartbeats) = &mut self.heartbeats {
