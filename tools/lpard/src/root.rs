@@ -453,16 +453,16 @@ impl Root {
     }
 
     fn reload(&mut self) {
-        match Config::read(&self.sysroot) {
-            Ok((config, _)) => {
-                self.log = self.log.clone().with_threshold(config.log_level);
-                self.firmware.keep(config.events.keep);
-                self.config = config;
-                self.log.notice("the configuration was read again");
-            }
+        let read = Config::read(&self.sysroot).map(|(config, _)| {
+            self.log = self.log.clone().with_threshold(config.log_level);
+            self.firmware.keep(config.events.keep);
+            self.config = config;
+        });
+        self.consoles_changed();
+        match read {
+            Ok(()) => self.log.notice("the configuration was read again"),
             Err(error) => self.log.error(format_args!("the configuration stays as it was: {}", Chain(&error))),
         }
-        self.consoles_changed();
     }
 }
 

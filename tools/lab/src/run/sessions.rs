@@ -27,6 +27,8 @@ const BACK_DEADLINE: Duration = Duration::from_secs(120);
 const POSE_DEADLINE: Duration = Duration::from_secs(180);
 /// Three intervals of heartbeats and some: a session that an attack has broken is gone by then.
 const AFTERMATH: Duration = Duration::from_secs(8);
+/// Where the lab's init has the agent's words written.
+const AGENT_LOG: &str = "/var/log/lpard.log";
 /// The firmware interrupts the partition; its kernel logs the event, and its agent reads the log.
 const EVENT_DEADLINE: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(50);
@@ -193,6 +195,7 @@ pub(super) fn impostor(lab: &Lab, step: &Impostor) -> Seen {
     let frame = lab.frame_of(partition)?;
     let key = enrolment::agent_key(lab, partition)?;
     let console = key::read(&frame.console.post().key)?;
+    let said = agents_log(lab, frame, &step.lpar)?.len();
     frame.console.hold()?;
     let posed = Sockets::open(&frame.management_bridge(), frame.console_address()).and_then(|sockets| {
         let scene = Scene { sockets: &sockets, console: &console, partition: key };
@@ -207,7 +210,25 @@ pub(super) fn impostor(lab: &Lab, step: &Impostor) -> Seen {
     let back = Instant::now();
     lab.agents.wait_active(&frame.spec.name, &step.lpar, BACK_DEADLINE)?;
     let back = back.elapsed().as_secs_f64();
+    let said = agents_log(lab, frame, &step.lpar)?.split_off(said);
+    complained_once(&said).map_err(|cause| Error::guest(&step.lpar, "complain once of a false console", cause))?;
     Ok(format!("{seen:?}; {back:.1} s after the real one's start there is a session"))
+}
+
+fn agents_log(lab: &Lab, frame: &Frame, partition: &str) -> Result<Vec<String>, Error> {
+    let text = lab.guests.read(&frame.console, partition, AGENT_LOG)?;
+    Ok(String::from_utf8_lossy(&text).lines().map(str::to_owned).collect())
+}
+
+/// What an agent says of consoles that it calls: something, and nothing of it twice. A false one is called several times.
+fn complained_once(said: &[String]) -> Result<(), String> {
+    let complaints: Vec<&String> = said.iter().filter(|line| line.contains("console ")).collect();
+    let repeated = complaints.iter().find(|line| complaints.iter().filter(|other| other == line).count() > 1);
+    match repeated {
+        Some(line) => Err(format!("it says more than once: {line}")),
+        None if complaints.is_empty() => Err(format!("it says nothing of it: {said:?}")),
+        None => Ok(()),
+    }
 }
 
 pub(super) fn cables(lab: &Lab, step: &Cables) -> Seen {
@@ -219,6 +240,15 @@ pub(super) fn cables(lab: &Lab, step: &Cables) -> Seen {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_agent_complains_and_not_twice() {
+        let lines = |lines: &[&str]| lines.iter().map(|&line| line.to_owned()).collect::<Vec<_>>();
+        let (over, refused) = ("lpard: the session with a is over", "lpard: console a: no session");
+        assert_eq!(complained_once(&lines(&[over, refused, "lpard: console a: nobody answered"])), Ok(()));
+        assert!(complained_once(&lines(&[over])).is_err());
+        assert!(complained_once(&lines(&[refused, over, refused])).is_err());
+    }
 
     #[test]
     fn a_misdeed_is_said_once_an_address() {
