@@ -44,10 +44,10 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// The partition did not serve the false console: it gave it up, or did not even call the one with the wrong key, however
-    /// often that answered.
+    /// The partition did not serve the false console: it gave it up, more than once, or did not even call the one with the wrong
+    /// key, however often that answered.
     pub fn is_turned_away(&self, what: Imposture) -> bool {
-        self.given_up > 0 || (what == Imposture::WrongKey && self.calls == 0 && self.questions >= QUESTIONS)
+        self.given_up >= GIVEN_UP || (what == Imposture::WrongKey && self.calls == 0 && self.questions >= QUESTIONS)
     }
 }
 
@@ -66,6 +66,8 @@ pub struct Scene<'a> {
 const PATIENCE: Duration = Duration::from_secs(40);
 /// A partition that does not believe the answer asks again and does not call.
 const QUESTIONS: u32 = 3;
+/// What it says of the first it says of the others too, or does not.
+const GIVEN_UP: u32 = 2;
 const TURN: Duration = Duration::from_millis(50);
 const SLOWNESS: Duration = Duration::from_millis(200);
 
