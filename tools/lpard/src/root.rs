@@ -116,6 +116,8 @@ struct Root {
     rsct_daemon: Option<Process>,
     trusted: Vec<Trusted>,
     management: Management,
+    /// A migration is over, and its journal is not closed yet.
+    is_settled: bool,
     /// When to look again who is to be called.
     look: Look,
     /// The system that the partition was on when it was last looked at.
@@ -166,6 +168,7 @@ impl Root {
             migrations: mobility::Watch::default(),
             trusted: trust::list(&sysroot, &log)?,
             management: Management::default(),
+            is_settled: false,
             look: Look::default(),
             machine: current_machine(&sysroot),
             place: root.to_owned(),
@@ -200,7 +203,7 @@ impl Root {
         let what = if mending.moved { "is followed up" } else { "is taken back" };
         self.log.notice(format_args!("a migration or check {what}: {}", mending.reason));
         if mending.moved {
-            self.network.forget_open_migration();
+            self.network.forget_migration(left.journey.migration);
         }
         let outputs = self.agent.mend(left, mending);
         self.perform(outputs);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use sysroot::Sysroot;
 use wire::backoff::Backoff;
+use wire::hex::MigrationId;
 use wire::message::Answer;
 use wire::message::answer::Failure;
 use wire::phase::{Permit, Phase};
@@ -93,9 +94,14 @@ impl NetworkPart {
         self.unseen.save(sysroot)
     }
 
-    /// What consoles have not seen of a migration that was not over is told anew.
-    pub(super) fn forget_open_migration(&mut self) {
-        self.unseen.forget_open_migration();
+    /// Whether what consoles have not seen would outlive this agent.
+    pub(super) fn has_saved_unseen(&self) -> bool {
+        self.unseen.is_saved()
+    }
+
+    /// What consoles have not seen of a migration is told anew.
+    pub(super) fn forget_migration(&mut self, migration: Option<MigrationId>) {
+        self.unseen.forget_migration(migration);
     }
 
     /// There should be one from now on, or none. Says whether one has ended for it.

@@ -25,7 +25,11 @@ impl Root {
     pub(super) fn perform(&mut self, outputs: Vec<Output>) {
         for output in outputs {
             match output {
-                Output::Work(job) => self.worker.begin(job, self.config.hooks.clone()),
+                Output::Work(job) => {
+                    // It may write to the same journal. One that could not be closed until now is told of once more.
+                    self.is_settled = false;
+                    self.worker.begin(job, self.config.hooks.clone());
+                }
                 Output::Stop => self.worker.stop(),
                 Output::Inventory(origin) => self.read_for(origin),
                 Output::Plan(origin, asked) => self.plan(origin, asked),
@@ -109,13 +113,17 @@ impl Root {
     /// A migration is over for the journal when what consoles must hear of it cannot get lost any more.
     fn settled(&mut self, hooks: Vec<HookOutcome>) {
         self.network.tell_surely(FromRoot::Settled { hooks });
+        self.is_settled = true;
         self.save_unseen();
-        self.worker.close(self.agent.last_migration().cloned());
     }
 
     pub(super) fn save_unseen(&mut self) {
         if let Err(error) = self.network.save_unseen(&self.sysroot) {
             self.log.warning(format_args!("the next agent may not tell what this one could not: {}", Chain(&error)));
+        }
+        if self.is_settled && self.network.has_saved_unseen() {
+            self.is_settled = false;
+            self.worker.close(self.agent.last_migration().cloned());
         }
     }
 

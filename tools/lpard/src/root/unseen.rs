@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 
 use serde_json::Value;
 use sysroot::Sysroot;
+use wire::hex::MigrationId;
 use wire::message::Event;
 
 use crate::parts::message::FromRoot;
@@ -114,15 +115,19 @@ impl Unseen {
         self.has_changed = true;
     }
 
-    /// A migration that was not over is told again by who mends it. One that was stays.
-    pub(super) fn forget_open_migration(&mut self) {
-        let settled = self.kept.iter().rposition(|kept| matches!(kept.message, FromRoot::Settled { .. }));
+    /// A migration whose journal is open is told again by who mends it, from its beginning. What is kept of others stays.
+    pub(super) fn forget_migration(&mut self, migration: Option<MigrationId>) {
+        let begins =
+            |kept: &Kept| matches!(&kept.message, FromRoot::Resumed { record, .. } if record.migration == migration);
+        let Some(begin) = self.kept.iter().rposition(begins) else { return };
         let mut at = 0..self.kept.len();
-        self.kept.retain(|kept| {
-            let is_over = at.next() <= settled;
-            is_over || matches!(kept.message, FromRoot::Happened(_))
-        });
+        self.kept.retain(|kept| at.next() < Some(begin) || matches!(kept.message, FromRoot::Happened(_)));
         self.has_changed = true;
+    }
+
+    /// Whether all of it would outlive this agent.
+    pub(super) fn is_saved(&self) -> bool {
+        self.kept.is_empty() || !self.has_changed
     }
 }
 
@@ -233,11 +238,22 @@ mod tests {
 
     #[test]
     fn a_migration_that_is_mended_is_told_by_who_mends_it_and_an_earlier_one_stays() {
-        let mut unseen = with([resumed(), settled(), firmware("a"), resumed()]);
-        unseen.forget_open_migration();
-        assert_eq!(give_all(&mut unseen), [resumed(), settled(), firmware("a")]);
-        let mut unseen = with([resumed(), firmware("a")]);
-        unseen.forget_open_migration();
+        let of = |number| Some(MigrationId(number));
+        let moved = |number| match resumed() {
+            FromRoot::Resumed { record, console } => {
+                FromRoot::Resumed { record: MigrationRecord { migration: of(number), ..record }, console }
+            }
+            other => other,
+        };
+        let earlier = || vec![moved(1), settled(), firmware("a")];
+        // Killed before it was settled, and between that and the end of the journal.
+        for open in [vec![moved(2)], vec![moved(2), settled()], vec![]] {
+            let mut unseen = with(earlier().into_iter().chain(open));
+            unseen.forget_migration(of(2));
+            assert_eq!(give_all(&mut unseen), earlier());
+        }
+        let mut unseen = with([moved(2), firmware("a"), settled()]);
+        unseen.forget_migration(of(2));
         assert_eq!(give_all(&mut unseen), [firmware("a")]);
     }
 
