@@ -18,6 +18,9 @@ pub(crate) struct Status {
     /// The session with a console, while there is one.
     #[serde(default)]
     pub(crate) session: Option<Session>,
+    /// What it takes for the interface of the management network.
+    #[serde(default)]
+    pub(crate) interface: Option<String>,
     /// What holds the part that talks to consoles.
     #[serde(default)]
     pub(crate) network: Option<Confinement>,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use platform::adapter::{self, Adapter};
+use platform::adapter::{self, Adapter, Candidate};
 use platform::dcaps::{self, Words};
 use platform::observation::{self, Gap, Observation};
 use serde::Serialize;
@@ -138,7 +138,10 @@ impl StatusReport {
             return Cell::new(format_args!("{named}, as console.adapter says"));
         }
         let candidates = adapter::management_candidates(&self.observation.adapters);
-        let Some(best) = candidates.first() else {
+        let is_taken = |candidate: &&Candidate<'_>| {
+            candidate.adapter.interface.as_ref().is_some_and(|it| Some(it.name.as_str()) == self.agent.interface())
+        };
+        let Some(best) = candidates.iter().find(is_taken).or(candidates.first()) else {
             return Cell::styled("no virtual Ethernet adapter", Style::Doubtful);
         };
         let text = title(best.adapter);
@@ -159,6 +162,14 @@ fn title(adapter: &Adapter) -> String {
 }
 
 impl AgentState {
+    /// What it takes for the interface of the management network.
+    fn interface(&self) -> Option<&str> {
+        match self {
+            Self::Running(status) => status.interface.as_deref(),
+            Self::NotRunning | Self::Silent { .. } => None,
+        }
+    }
+
     fn cell(&self) -> Cell {
         match self {
             Self::Running(status) => {

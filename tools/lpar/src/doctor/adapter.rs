@@ -1,7 +1,7 @@
 //! Is there an adapter to the management network, and can it be used?
 //!
-//! The hypervisor does not say which adapter leads to the console; it is the one that the administrator named, else the one
-//! with link-local addresses only. All checks but the first are about that one.
+//! The hypervisor does not say which adapter leads to the console; it is the one that the administrator named, else what the agent
+//! takes for it, else the one with link-local addresses only. All checks but the first are about that one.
 
 use platform::adapter::{
     Adapter, AddressState, Candidate, Interface, Objection, management_candidates, management_interface,
@@ -28,6 +28,8 @@ pub(super) const MTU_USUAL_BYTES: u32 = 1500;
 pub(crate) struct Seen {
     pub(crate) adapters: Told<Vec<Adapter>>,
     pub(crate) configured: Option<Configured>,
+    /// What the agent takes for the interface of the management network: it knows which one it was when it had a link.
+    pub(crate) taken: Option<String>,
     /// The names of interfaces whose IPv6 is switched off.
     pub(crate) ipv6_off: Told<Vec<String>>,
     pub(crate) network_manager: Told<NetworkManager>,
@@ -47,7 +49,9 @@ impl Seen {
     /// The interface that the agent calls consoles through.
     pub(crate) fn management_interface(&self) -> Option<&str> {
         let named = self.configured.as_ref().map(|configured| configured.name.as_str());
-        management_interface(named, self.adapters.as_deref().unwrap_or_default())
+        let adapters = self.adapters.as_deref().unwrap_or_default();
+        let taken = self.taken.as_deref().filter(|name| adapters.iter().any(|adapter| is_called(adapter, name)));
+        management_interface(named.or(taken), adapters)
     }
 }
 
@@ -66,7 +70,10 @@ pub(super) fn judge(seen: &Seen) -> Vec<Finding> {
     };
     let candidates = management_candidates(adapters);
     let best = match &seen.configured {
-        None => candidates.first(),
+        None => {
+            let taken = seen.taken.as_ref().and_then(|name| candidates.iter().find(|it| is_called(it.adapter, name)));
+            taken.or(candidates.first())
+        }
         Some(configured) => match candidates.iter().find(|candidate| is_called(candidate.adapter, &configured.name)) {
             Some(named) => Some(named),
             None => return vec![no_adapter_of_ours(configured)],
@@ -262,6 +269,7 @@ mod tests {
         Seen {
             adapters: Ok(adapters),
             configured: None,
+            taken: None,
             ipv6_off: Ok(vec![]),
             network_manager: Ok(NetworkManager::Absent),
             ifupdown: Ok(String::new()),
@@ -291,6 +299,20 @@ mod tests {
         for (is_there, verdict) in [(true, CannotTell), (false, Fail)] {
             let verdicts: Vec<_> = with("eth9", is_there).iter().map(|finding| finding.verdict).collect();
             assert_eq!(verdicts, [verdict]);
+        }
+    }
+
+    #[test]
+    fn where_nobody_has_named_one_it_is_what_the_agent_takes() {
+        let lan = Interface { name: "env2".into(), has_ipv4_route: true, ..good() };
+        let down = Interface { carrier: None, ipv6: vec![], ..good() };
+        let mut seen = seen(vec![adapter(2, Some(lan)), adapter(4, Some(down))]);
+        for (taken, interface, verdict) in
+            [(None, "env2", Good), (Some("env4"), "env4", Fail), (Some("gone"), "env2", Good)]
+        {
+            seen.taken = taken.map(str::to_owned);
+            assert_eq!(seen.management_interface(), Some(interface));
+            assert_eq!(judge(&seen)[2].verdict, verdict, "its link: {taken:?}");
         }
     }
 

@@ -114,7 +114,15 @@ mod tests {
 
     fn status() -> Answer {
         let (mode, reason, phase) = (Mode::Native, "there is a console to call".into(), "ready".into());
-        Answer::Status(Box::new(Status { mode, reason, phase, session: None, network: None, last_migration: None }))
+        Answer::Status(Box::new(Status {
+            mode,
+            reason,
+            phase,
+            session: None,
+            interface: None,
+            network: None,
+            last_migration: None,
+        }))
     }
 
     #[test]

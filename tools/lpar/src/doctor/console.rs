@@ -110,6 +110,7 @@ mod tests {
             reason: "because".into(),
             phase: "ready".into(),
             session: has_session.then_some(session),
+            interface: None,
             network: None,
             last_migration: None,
         }

@@ -31,8 +31,9 @@ pub(crate) fn everything(sysroot: &Sysroot) -> Seen {
     let processes = Processes::read(sysroot);
     let has_rsct = rsct::is_installed(sysroot);
     let agent = agent::read(sysroot, &processes, has_rsct);
-    let adapter = adapter::read(sysroot, &processes);
-    let (interface, status) = (adapter.management_interface(), agent.answer.status());
+    let status = agent.answer.status();
+    let adapter = adapter::read(sysroot, &processes, status);
+    let interface = adapter.management_interface();
     let trust = told(ask_or_read::<Trust>(sysroot, Method::TrustList, lpard::trust_here));
     let named = way::named(sysroot);
     let rsct = has_rsct.then(|| rsct::read(sysroot, &processes, named.as_deref().unwrap_or_default()));
@@ -96,7 +97,10 @@ mod tests {
         let with = |mode, has_session: bool| {
             let session = has_session.then(|| Session { console: "hmc1".into(), address: "10.0.0.1:657".into() });
             let (reason, phase) = (String::new(), "ready".into());
-            is_connected(None, Some(&Status { mode, reason, phase, session, network: None, last_migration: None }))
+            is_connected(
+                None,
+                Some(&Status { mode, reason, phase, session, interface: None, network: None, last_migration: None }),
+            )
         };
         assert_eq!((with(Mode::Native, true), with(Mode::Native, false)), (Some(true), Some(false)));
         assert_eq!((with(Mode::Observer, false), is_connected(None, None)), (None, None));

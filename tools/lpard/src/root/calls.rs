@@ -66,6 +66,7 @@ impl Root {
             "reason": self.mode.map(|(_, reason)| reason.to_string()),
             "phase": self.agent.phase(),
             "session": session,
+            "interface": self.management.interface(),
             "network": self.network.confinement(),
             "last_migration": self.agent.last_migration(),
             "events_from": self.firmware.to_string(),

@@ -4,6 +4,7 @@ use platform::adapter;
 use sysroot::Sysroot;
 
 use super::{Processes, told};
+use crate::agent::answer::Status;
 use crate::doctor::Told;
 use crate::doctor::adapter::{Configured, NetworkManager, Seen};
 
@@ -13,7 +14,7 @@ const MANAGER_SETTINGS: [&str; 3] =
 const MANAGER_FILE: &str = "etc/NetworkManager/NetworkManager.conf";
 const IFUPDOWN: &str = "etc/network/interfaces";
 
-pub(super) fn read(sysroot: &Sysroot, processes: &Processes) -> Seen {
+pub(super) fn read(sysroot: &Sysroot, processes: &Processes, status: Option<&Status>) -> Seen {
     let network_manager = processes.has("NetworkManager").and_then(|runs| {
         if runs {
             told(texts(sysroot, MANAGER_FILE, &MANAGER_SETTINGS)).map(NetworkManager::Runs)
@@ -24,6 +25,7 @@ pub(super) fn read(sysroot: &Sysroot, processes: &Processes) -> Seen {
     Seen {
         adapters: told(adapter::read(sysroot)),
         configured: configured(sysroot),
+        taken: status.and_then(|status| status.interface.clone()),
         ipv6_off: ipv6_off(sysroot),
         network_manager,
         ifupdown: told(texts(sysroot, IFUPDOWN, &["etc/network/interfaces.d"])),
