@@ -6,6 +6,9 @@
 //! here: the event's for a core or block that it has already, the console's likewise. What counts is what both sides have.
 //!
 //! A core that the partition released stays with QEMU for the next addition, its thread standing still: see `unplug_core`.
+//!
+//! Where QEMU sends no events (`hotplug_events`), as on PowerVM, all is the agent's work. QEMU takes no memory back then, and what was
+//! released nobody can use again: it stays with QEMU and counts for nothing.
 
 use std::time::{Duration, Instant};
 
@@ -141,7 +144,9 @@ impl Request<'_> {
                 Ok(small(present.filter(|core| !body.released_cores.contains(&small(core.id))).count() as u64))
             }
             Resource::Mem => {
-                let added: u64 = hotplug::query_dimms(&mut body.qmp).map_err(failed)?.iter().map(|dimm| dimm.mib).sum();
+                let dimms = hotplug::query_dimms(&mut body.qmp).map_err(failed)?;
+                let in_use = dimms.iter().filter(|dimm| !body.released_blocks.contains(&block_of(dimm)));
+                let added: u64 = in_use.map(|dimm| dimm.mib).sum();
                 Ok(self.partition.spec.memory_mib + small(added))
             }
         }
@@ -201,9 +206,14 @@ impl Request<'_> {
 
     /// Takes a core or a block from the partition. A refusal is an error here: the resource is still the partition's.
     fn remove(&self, body: &mut Body) -> Result<Option<String>, Error> {
-        if self.resource == Resource::Mem {
-            return self.remove_memory(&mut body.qmp).map(|()| None);
+        match (self.resource, self.partition.spec.hotplug_events) {
+            (Resource::Cpu, _) => self.release_core(body),
+            (Resource::Mem, true) => self.remove_memory(&mut body.qmp),
+            (Resource::Mem, false) => self.release_block(body),
         }
+    }
+
+    fn release_core(&self, body: &mut Body) -> Result<Option<String>, Error> {
         let failed = |error| Error::failed("remove hardware from", &self.partition.spec.name, error);
         let cores = hotplug::query_cores(&mut body.qmp).map_err(failed)?;
         let present = cores.iter().filter(|core| core.qom_path.is_some()).map(|core| small(core.id));
@@ -245,22 +255,43 @@ impl Request<'_> {
         }
     }
 
+    /// The last block that the partition can let go.
+    fn release_block(&self, body: &mut Body) -> Result<Option<String>, Error> {
+        let failed = |error| Error::failed("list the memory of", &self.partition.spec.name, error);
+        let blocks: Vec<u32> = hotplug::query_dimms(&mut body.qmp).map_err(failed)?.iter().map(block_of).collect();
+        let mut refusals = Vec::new();
+        for block in blocks.into_iter().rev().filter(|block| !body.released_blocks.contains(block)) {
+            match self.tell(Direction::Remove, block)? {
+                None => {
+                    body.released_blocks.insert(block);
+                    return Ok(None);
+                }
+                Some(refusal) => refusals.push(refusal),
+            }
+        }
+        Err(self.keeps_all(&refusals))
+    }
+
+    fn keeps_all(&self, refusals: &[String]) -> Error {
+        Error::Refused(format!("the partition keeps all blocks that were added: {}", refusals.join("; ")))
+    }
+
     /// The kernel refuses blocks that hold what cannot be moved: then another one may do.
-    fn remove_memory(&self, qmp: &mut Qmp) -> Result<(), Error> {
+    fn remove_memory(&self, qmp: &mut Qmp) -> Result<Option<String>, Error> {
         let failed = |error| Error::failed("remove memory from", &self.partition.spec.name, error);
         let mut refusals = Vec::new();
         for dimm in hotplug::query_dimms(qmp).map_err(failed)?.into_iter().rev() {
             hotplug::ask_memory_back(qmp, &dimm).map_err(failed)?;
             let refusal = self.tell(Direction::Remove, block_of(&dimm))?;
             match hotplug::await_memory_back(qmp, &dimm, Instant::now() + TAKE_UP_DEADLINE) {
-                Ok(()) => return Ok(()),
+                Ok(()) => return Ok(None),
                 Err(HotplugError::Kept { device }) => {
                     refusals.push(format!("{device}: {}", refusal.unwrap_or_else(|| "it does not say why".into())));
                 }
                 Err(error) => return Err(failed(error)),
             }
         }
-        Err(Error::Refused(format!("the partition keeps all blocks that were added: {}", refusals.join("; "))))
+        Err(self.keeps_all(&refusals))
     }
 
     fn tell(&self, direction: Direction, number: u32) -> Result<Option<String>, Error> {

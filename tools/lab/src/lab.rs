@@ -223,7 +223,10 @@ impl Lab {
             self.apply(&network::isolation(&management_tap(frame, spec), false))?;
         }
         match Qemu::start_connected(machine) {
-            Ok((qemu, qmp)) => Ok(Body { system: frame.index, qemu, qmp, released_cores: BTreeSet::new(), sockets }),
+            Ok((qemu, qmp)) => {
+                let (released_cores, released_blocks) = (BTreeSet::new(), BTreeSet::new());
+                Ok(Body { system: frame.index, qemu, qmp, released_cores, released_blocks, sockets })
+            }
             Err(error) => {
                 self.unplug(spec, frame);
                 Err(Error::failed("start", &spec.name, error))

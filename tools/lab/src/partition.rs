@@ -36,6 +36,8 @@ pub struct Body {
     /// Cores that it has given back. QEMU still has them: under TCG it never gives back what a core's thread took, and ends
     /// when more threads than `max_cpus` were started. So they wait there until they are wanted again, as in PowerVM's pool.
     pub released_cores: BTreeSet<u32>,
+    /// Memory blocks that the partition has released and QEMU has not asked for: nobody can use them any more.
+    pub released_blocks: BTreeSet<u32>,
     /// Where its sockets are.
     pub sockets: PathBuf,
 }

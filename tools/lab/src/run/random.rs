@@ -8,7 +8,7 @@ use wire::message::inventory::Inventory;
 use wire::message::{Answer, Request};
 
 use super::holding::look;
-use crate::dlpar;
+use crate::dlpar::{self, AgentReport};
 use crate::error::Error;
 use crate::guest::QUICK;
 use crate::lab::{Frame, Lab};
@@ -18,7 +18,7 @@ use crate::scenario::{LMB_MIB, Lpar};
 
 /// What the kernel says at level "error" or worse, with the level in front.
 const ERRORS: [&str; 3] = ["sh", "-c", "dmesg -r | grep '^<[0-3]>'; true"];
-/// Each change is told to the kernel twice, by the console and by QEMU's event: the second finds it done (`crate::dlpar`).
+/// Where QEMU sends events each change is told to the kernel twice: the second finds it done (`crate::dlpar`).
 const DOCUMENTED: &str = "Could not handle DLPAR request";
 /// The console hears of a change a moment after it.
 const TOLD_DEADLINE: Duration = Duration::from_secs(30);
@@ -33,15 +33,20 @@ pub(super) fn random(lab: &Lab, step: &Random) -> Seen {
     let watch = Watch { lab, partition, frame: lab.frame_of(partition)? };
     let seed = step.seed.unwrap_or_else(seed_of_the_moment);
     let mut numbers = Numbers(seed);
-    let mut has = watch.has_now()?;
+    let (mut has, mut spec) = (watch.has_now()?, partition.spec.clone());
     let mut complaints = watch.complaints()?;
     let mut told = Vec::new();
     for _ in 0..step.operations {
-        let change = Change::random(&mut numbers, has, &partition.spec);
+        let change = Change::random(&mut numbers, has, &spec);
         told.push(change.to_string());
         has = change.applied(has);
+        if !spec.hotplug_events && (change.resource, change.direction) == (Resource::Mem, Direction::Remove) {
+            // What was released nobody can use again (`crate::dlpar`).
+            spec.max_memory_mib -= change.amount;
+        }
         let done = dlpar::change(lab, partition, change.resource, change.direction, change.amount)
-            .and_then(|_| watch.agree(has))
+            .and_then(|done| watch.agent_did(done.agent))
+            .and_then(|()| watch.agree(has))
             .and_then(|()| watch.silent(&mut complaints));
         done.map_err(|error| {
             Error::Refused(format!("seed {seed}, change {} ({}): {error}", told.len(), told.join(", ")))
@@ -150,6 +155,14 @@ impl Watch<'_> {
         Ok(Has { cpus: count(&holding.cores), memory_mib: count(&holding.blocks) * LMB_MIB })
     }
 
+    /// Its agent did all of it. Where there are events the kernel may have been faster, and where there is no agent it was asked.
+    fn agent_did(&self, report: Option<AgentReport>) -> Result<(), Error> {
+        match report.filter(|report| !self.partition.spec.hotplug_events && report.done != report.asked) {
+            Some(report) => Err(Error::guest(self.name(), "do by its agent what it was asked", report.to_string())),
+            None => Ok(()),
+        }
+    }
+
     /// All say that it has this. QEMU was asked by the change itself.
     fn agree(&self, has: Has) -> Result<(), Error> {
         let disagrees = |who: &str, said: String| {
@@ -193,8 +206,9 @@ impl Watch<'_> {
     /// The kernel has not complained of anything new.
     fn silent(&self, before: &mut BTreeSet<String>) -> Result<(), Error> {
         let all = self.complaints()?;
-        let new: Vec<_> =
-            all.difference(before).filter(|line| !line.contains(DOCUMENTED)).map(String::as_str).collect();
+        let is_told_twice = self.partition.spec.hotplug_events;
+        let is_meant = |line: &&String| !(is_told_twice && line.contains(DOCUMENTED));
+        let new: Vec<_> = all.difference(before).filter(is_meant).map(String::as_str).collect();
         if !new.is_empty() {
             return Err(Error::guest(self.name(), "be content", new.join(" / ")));
         }
