@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::hooks::Occasion;
 use crate::hooks::stage::Stage;
 
 const DLPAR: &str = "sys/kernel/dlpar";
@@ -97,6 +98,71 @@ fn what_runs_after_a_change_that_failed_hears_that_and_changes_no_answer() {
     let (environment, json) = stage.told("2-after").unwrap();
     assert!(environment.contains(&"LPARKIT_OUTCOME=unchanged".to_owned()), "{environment:?}");
     assert_eq!(json["outcome"], json!("unchanged"));
+}
+
+/// A partition with a card in the second of four physical slots; firmware agrees to every light beside it.
+fn partition_with_a_card() -> Stage {
+    let stage = Stage::new();
+    let bridge = "proc/device-tree/pci@800000020000000";
+    stage.file(DLPAR, "memory,cpu,dt\n").file("var/lock/dr_config_lock", "");
+    stage.file(&format!("{bridge}/ibm,drc-info"), connectors("28", "C", 0x4000_0000));
+    stage.file(&format!("{bridge}/ethernet@1/ibm,my-drc-index"), cells(&[0x4000_0001]));
+    for light in 0..4 {
+        stage.file(&format!("rtas/set-indicator+9002+0x40000001+{light}"), "0\n");
+    }
+    stage
+}
+
+#[test]
+fn a_light_blinks_whatever_hooks_say_and_none_is_asked() {
+    let stage = partition_with_a_card();
+    stage.hook(Point::DlparPre, "veto", "touch before; exit 1");
+    stage.hook(Point::DlparPost, "after", "touch after");
+    let target = SlotTarget::Index(hex::DrcIndex(0x4000_0001));
+    let answer = ask(&stage, Change::Slot { action: SlotAction::Identify, target });
+    assert_eq!(answer.verdict, Verdict::Complete, "{answer:?}");
+    assert_eq!(stage.read("rtas/asked"), "set-indicator+9002+0x40000001+2\n");
+    assert!(!stage.path("before").exists() && !stage.path("after").exists());
+}
+
+#[test]
+fn hooks_are_told_of_changes_and_of_nothing_else() {
+    let count = || CpuTarget::Count(two());
+    let blocks = || MemoryTarget::Count(two());
+    let slot = |action| Change::Slot { action, target: SlotTarget::Name("x".into()) };
+    let phb = |action| Change::Phb { action, target: SlotTarget::Name("x".into()) };
+    let set = |of, quantity| Change::Entitlement { of, quantity, adjust: Adjust::Add(1) };
+    let cases = [
+        (Change::Cpu { action: Direction::Add, target: count() }, Some(("cpu", "add"))),
+        (Change::Cpu { action: Direction::Remove, target: count() }, Some(("cpu", "remove"))),
+        (Change::Memory { action: Direction::Add, target: blocks() }, Some(("memory", "add"))),
+        (Change::Memory { action: Direction::Remove, target: blocks() }, Some(("memory", "remove"))),
+        (set(Pool::Processor, Quantity::Capacity), Some(("entitlement", "set"))),
+        (set(Pool::Memory, Quantity::Weight), Some(("entitlement", "set"))),
+        (slot(SlotAction::Add), Some(("slot", "add"))),
+        (slot(SlotAction::Remove), Some(("slot", "remove"))),
+        (slot(SlotAction::Replace), None),
+        (slot(SlotAction::Query), None),
+        (slot(SlotAction::Identify), None),
+        (phb(SlotAction::Add), Some(("phb", "add"))),
+        (phb(SlotAction::Remove), Some(("phb", "remove"))),
+        (phb(SlotAction::Identify), None),
+    ];
+    let request = Request::Partner { of: DrcIndex(1) };
+    for (change, told) in cases {
+        let expected = told.map(|(resource, action)| {
+            let about = Occasion::new(Point::DlparPre).with(Fact::Resource, resource).with(Fact::Action, action);
+            about.with(Fact::Request, &request)
+        });
+        assert_eq!(Ask::of(&change).occasion(Point::DlparPre, &request), expected, "{change:?}");
+        assert!(told.is_some() || is_no_change(&change), "{change:?}");
+    }
+}
+
+/// What has no hooks is refused, only looks, or is a light.
+fn is_no_change(change: &Change) -> bool {
+    let task = translate::task(change);
+    matches!(task, Err(_) | Ok(Task::Query(..) | Task::Change(Request::Light { .. })))
 }
 
 #[test]
