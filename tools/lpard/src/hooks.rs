@@ -205,4 +205,6 @@ fn result(ended: Ended) -> HookResult {
 }
 
 #[cfg(test)]
+pub(crate) mod stage;
+#[cfg(test)]
 mod tests;

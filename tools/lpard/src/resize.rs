@@ -21,7 +21,7 @@ use crate::dlpar::kernel::{Kernel as _, Live};
 use crate::dlpar::lock;
 use crate::dlpar::plan::{Plan, plan};
 use crate::dlpar::request::{CardTask, CardWay, Change, PlaceChoice, PlaceKind, Request, Terms};
-use crate::hooks::{Fact, Occasion, Point, Runner};
+use crate::hooks::{Fact, Point, Runner};
 use crate::log::{Chain, Log};
 
 use report::{Ask, short};
@@ -69,18 +69,21 @@ pub(crate) fn resize(hooks: &Runner<'_>, asked: &Resize, heard: Heard<'_>) -> Re
         Ok(plan) => plan,
         Err(refused) => return refused,
     };
-    let occasion = |point| occasion(point, &ask, &request);
-    // Who waited for the lock has less left.
-    let left = deadline.saturating_sub(began.elapsed());
-    let before = hooks.run(&occasion(Point::DlparPre), &[], left, &|| false, &mut |_| ());
-    if let Some(veto) = before.failure() {
-        return ask.refused(short(Cause::Hook, veto.sentence()));
+    if let Some(before) = ask.occasion(Point::DlparPre, &request) {
+        // Who waited for the lock has less left.
+        let left = deadline.saturating_sub(began.elapsed());
+        let before = hooks.run(&before, &[], left, &|| false, &mut |_| ());
+        if let Some(veto) = before.failure() {
+            return ask.refused(short(Cause::Hook, veto.sentence()));
+        }
     }
     let outcome = perform(sysroot, &plan, &|| began.elapsed() >= deadline, heard);
     let answer = report::outcome(&ask, &outcome);
-    let after = occasion(Point::DlparPost).with(Fact::Outcome, report::word(answer.verdict));
-    // Its failures are in the log; what was done is done.
-    let _ = hooks.run(&after, &[], deadline, &|| false, &mut |_| ());
+    if let Some(after) = ask.occasion(Point::DlparPost, &request) {
+        let after = after.with(Fact::Outcome, report::word(answer.verdict));
+        // Its failures are in the log; what was done is done.
+        let _ = hooks.run(&after, &[], deadline, &|| false, &mut |_| ());
+    }
     answer
 }
 
@@ -174,10 +177,6 @@ pub(crate) fn mend_at_start(sysroot: &Sysroot, log: &Log) {
     if let Ok(_lock) = lock::take(sysroot, Duration::ZERO, "lpard start") {
         mend(sysroot, log);
     }
-}
-
-fn occasion(point: Point, ask: &Ask, request: &Request) -> Occasion {
-    Occasion::new(point).with(Fact::Resource, ask.resource).with(Fact::Action, ask.action).with(Fact::Request, request)
 }
 
 /// An errno as the session carries it.

@@ -128,7 +128,7 @@ struct Root {
 /// Serves until a signal comes.
 pub(crate) fn serve(root: &Path) -> Result<(), RootError> {
     let signals = signals().map_err(RootError::Wait)?;
-    let mut part = Root::new(root)?;
+    let mut part = Root::new(root, Sysroot::at(root).map_err(RootError::Root)?)?;
     part.put_in_order();
     part.choose_mode();
     part.manager.ready();
@@ -146,8 +146,8 @@ fn signals() -> nix::Result<SignalFd> {
 }
 
 impl Root {
-    fn new(root: &Path) -> Result<Self, RootError> {
-        let sysroot = Arc::new(Sysroot::at(root).map_err(RootError::Root)?);
+    fn new(root: &Path, sysroot: Sysroot) -> Result<Self, RootError> {
+        let sysroot = Arc::new(sysroot);
         let (config, _) = Config::read(&sysroot)?;
         let log = Log::open(&sysroot).with_threshold(config.log_level);
         // Made before anybody asks for it.
@@ -474,3 +474,6 @@ struct Ready {
     firmware: bool,
     kernel_log: bool,
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,8 +5,10 @@ mod agent;
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::process::{Command, Stdio};
 
+use nix::libc;
 use serde_json::{Value, json};
 use wire::key::PublicKey;
 
@@ -128,6 +130,51 @@ fn events_are_told_whoever_reads_them_from_the_kernel() {
     assert_eq!(next()[0]["number"], json!(4));
     errd.wait().unwrap();
     agent.stop();
+}
+
+/// One hook takes its time, 64 events wait behind it: so many and not more.
+#[test]
+fn hooks_of_too_many_events_are_not_run_and_the_log_says_so() {
+    const ACCEPTED: u32 = 1 + 64;
+    const ALL: u32 = ACCEPTED + 6;
+    /// The agent takes no more at once, and so no two at once.
+    const RECORD_BYTES: usize = 4096;
+    let machine = Machine::new();
+    machine.fifo("proc/powerpc/rtas/error_log");
+    machine.hook("etc/lparkit/hooks.d/event/slow", 0, "");
+    machine.fifo("commands/slow.status");
+    let mut kernel =
+        OpenOptions::new().read(true).write(true).open(machine.path("proc/powerpc/rtas/error_log")).unwrap();
+    let mut reports = |number: u32| {
+        let mut record = [&number.to_ne_bytes()[..], &[0x06, 0, 0, 0xe0, 0, 0, 0, 0]].concat();
+        record.resize(RECORD_BYTES, 0);
+        kernel.write_all(&record).unwrap();
+    };
+    let agent = machine.start();
+    let mut follower = Client::connect(machine.root());
+    follower.call_with("Events", &json!({}), &json!({ "more": true }));
+    assert_eq!(follower.answer().unwrap()["parameters"]["events"], json!([]));
+    reports(1);
+    let mut hook = None;
+    until("the first hook runs", || {
+        let end =
+            OpenOptions::new().write(true).custom_flags(libc::O_NONBLOCK).open(machine.path("commands/slow.status"));
+        hook = end.ok();
+        hook.is_some()
+    });
+    (2..=ALL).for_each(&mut reports);
+    for number in 1..=ALL {
+        let event = follower.answer().unwrap()["parameters"]["events"][0].clone();
+        assert_eq!(event["number"], json!(number), "everybody else is told of each");
+    }
+    std::fs::remove_file(machine.path("commands/slow.status")).unwrap();
+    machine.hook("etc/lparkit/hooks.d/event/slow", 0, "");
+    drop(hook);
+    until("the hooks of those that waited run", || machine.asked().len() == ACCEPTED as usize);
+    let log = agent.stop();
+    let said = "warning: the hooks of this event are not run: too many events wait for theirs";
+    assert_eq!(log.matches(said).count(), 6, "{log}");
+    assert_eq!(machine.asked().len(), ACCEPTED as usize);
 }
 
 #[test]

@@ -4,11 +4,13 @@
 mod agent;
 
 use std::io::Write as _;
+use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use serde_json::json;
 use wire::hex::{MigrationId, StreamId};
+use wire::message::dlpar::{Cause, Change, CpuTarget, Direction, Resize, Verdict};
 use wire::message::inventory::Machine as System;
 use wire::message::migration::{Check, ConsoleContact, NewIdentity, Prepare, Suspend};
 use wire::message::{Answer, Event, Request};
@@ -140,6 +142,35 @@ fn a_veto_is_passed_on_in_its_own_words() {
     let said: Vec<_> = readiness.findings.iter().filter(|finding| finding.vetoes).map(|f| f.text.as_str()).collect();
     assert_eq!(said, ["hook 10-cluster ended with status 3: the cluster is busy"]);
     assert_eq!(machine.asked(), ["10-cluster", "undo-hook"]);
+    agent.stop();
+}
+
+#[test]
+fn a_veto_of_a_change_is_passed_on_in_its_own_words_and_the_next_one_is_done() {
+    let console = TestConsole::start(1);
+    let machine = machine_with(&console);
+    machine.hook("etc/lparkit/hooks.d/dlpar-pre/10-backup", 3, "the backup is running");
+    machine.hook("etc/lparkit/hooks.d/dlpar-post/after", 0, "");
+    let agent = machine.start();
+    console.welcomed();
+    let ask = || {
+        let change = Change::Cpu { action: Direction::Add, target: CpuTarget::Count(NonZeroU32::MIN) };
+        let resize = Resize { change, deadline_ms: 30_000, allow_partial: false, dry_run: false };
+        let Answer::Resize(outcome) = console.ask(Request::Resize(resize)) else { panic!() };
+        outcome
+    };
+    let untouched = machine.read("sys/kernel/dlpar");
+    let vetoed = ask();
+    let shortfall = vetoed.shortfall.unwrap();
+    assert_eq!((vetoed.verdict, shortfall.cause), (Verdict::Unchanged, Cause::Hook));
+    assert_eq!(shortfall.text, "hook 10-backup ended with status 3: the backup is running");
+    assert_eq!((machine.read("sys/kernel/dlpar"), machine.asked()), (untouched, vec!["10-backup".to_owned()]));
+
+    machine.hook("etc/lparkit/hooks.d/dlpar-pre/10-backup", 0, "");
+    let outcome = ask();
+    assert_eq!(outcome.verdict, Verdict::Complete, "{outcome:?}");
+    assert!(machine.read("sys/kernel/dlpar").starts_with("cpu add index "));
+    assert_eq!(machine.asked(), ["10-backup", "10-backup", "after"]);
     agent.stop();
 }
 

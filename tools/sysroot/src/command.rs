@@ -18,7 +18,7 @@ use nix::unistd::Pid;
 
 use crate::child::ordinary;
 use crate::error::{Error, Operation};
-use crate::{Mode, Result, Sysroot};
+use crate::{Result, Sysroot};
 
 /// The most that is kept of each of a program's two outputs; the rest is read and dropped, so that the program can end.
 const OUTPUT_LIMIT_BYTES: usize = 64 << 10;
@@ -100,9 +100,9 @@ impl Outcome {
 impl Sysroot {
     /// Runs a program to its end or its deadline. In a recorded machine nothing runs: the answer is read from `commands/`.
     pub fn run(&self, program: &Program) -> Result<Outcome> {
-        match self.mode {
-            Mode::Live => run_live(program).map_err(Error::because(Operation::Run, &program.path)),
-            Mode::Recorded => self.recorded_answer(program),
+        match &self.programs {
+            Some(root) => run_live(root, program).map_err(Error::because(Operation::Run, &program.path)),
+            None => self.recorded_answer(program),
         }
     }
 
@@ -130,8 +130,8 @@ fn recorded_name(program: &Program) -> String {
     words.map(|word| word.to_string_lossy().replace(['/', '\n'], "_")).collect::<Vec<_>>().join("+")
 }
 
-fn run_live(program: &Program) -> io::Result<Outcome> {
-    let mut command = Command::new(Path::new("/").join(&program.path));
+fn run_live(root: &Path, program: &Program) -> io::Result<Outcome> {
+    let mut command = Command::new(root.join(&program.path));
     let mut child = ordinary(&mut command)
         .args(&program.arguments)
         .env_clear()

@@ -5,7 +5,8 @@
 //! Everything that reads or writes `/proc`, `/sys`, `/dev`, `/etc`, `/var` or runs a program takes a [`Sysroot`]: a
 //! descriptor of one directory. `Sysroot::at("/")` is the running system (live). Any other directory is a recorded machine:
 //! plain files under `proc/`, `sys/`, `etc/`; what is written changes the files, and programs answer from `commands/`.
-//! So a test, `--sysroot DIR` and a bug report all use the same code as production.
+//! So a test, `--sysroot DIR` and a bug report all use the same code as production. Tests of what programs are told have a third
+//! kind, with the feature `staged`: the files of a recorded machine, and programs of its own that run.
 //!
 //! - Paths are relative to the root; an absolute path and `..` are refused before any system call.
 //! - Symbolic links: live, the kernel resolves them as ever. In a recorded machine they are resolved beneath its root by
@@ -37,7 +38,7 @@ mod work_area;
 mod write;
 
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub use command::{Ended, Outcome, Program};
 pub use error::{Error, Operation};
@@ -56,6 +57,8 @@ pub type Result<T> = std::result::Result<T, Error>;
 pub struct Sysroot {
     root: OwnedFd,
     mode: Mode,
+    /// Where the programs are that run; none where they answer from a record.
+    programs: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +73,17 @@ impl Sysroot {
         let path = dir.as_ref();
         let mode = if path == Path::new("/") { Mode::Live } else { Mode::Recorded };
         let root = resolve::open_root(path).map_err(Error::because(Operation::Open, path))?;
-        Ok(Self { root, mode })
+        let programs = (mode == Mode::Live).then(|| path.to_owned());
+        Ok(Self { root, mode, programs })
+    }
+
+    /// Opens a machine that a test has made: a recorded one, but that its programs run. They see all of this system. No program
+    /// has this: what is in a machine that somebody else recorded must never run.
+    #[cfg(feature = "staged")]
+    pub fn staged(dir: impl AsRef<Path>) -> Result<Self> {
+        let path = dir.as_ref();
+        let root = resolve::open_root(path).map_err(Error::because(Operation::Open, path))?;
+        Ok(Self { root, mode: Mode::Recorded, programs: Some(path.to_owned()) })
     }
 
     /// Whether this is the running system.

@@ -116,6 +116,24 @@ fn programs_answer_from_the_record_and_are_noted() {
     assert_eq!(sysroot.read_text("commands/asked").unwrap(), "modprobe+rpadlpar_io\nid\n");
 }
 
+/// Run where the whole workspace is tested: lpard's tests want the feature.
+#[cfg(feature = "staged")]
+#[test]
+fn the_programs_of_a_staged_machine_run_and_its_files_are_recorded_ones() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (dir, _) = machine(&[("bin/tell", "#!/bin/sh\necho \"$WHAT\"; cat; pwd; exit 3\n"), ("sys/a", "longer")]);
+    fs::set_permissions(dir.path().join("bin/tell"), fs::Permissions::from_mode(0o700)).unwrap();
+    let sysroot = Sysroot::staged(dir.path()).unwrap();
+    let mut tell = Program::new("bin/tell", Duration::from_secs(60));
+    tell.environment.insert("WHAT".into(), "one".into());
+    tell.input = b"two\n".into();
+    let outcome = sysroot.run(&tell).unwrap();
+    assert_eq!((outcome.ended, outcome.output.as_slice()), (Ended::Exited(3), &b"one\ntwo\n/\n"[..]));
+    assert!(!sysroot.is_live());
+    sysroot.write_attribute("sys/a", b"b").unwrap();
+    assert_eq!(sysroot.read_text("sys/a").unwrap(), "b");
+}
+
 #[test]
 fn the_record_has_a_name_and_a_clock() {
     let files = [("proc/sys/kernel/osrelease", "6.12.43-powerpc64le\n"), ("proc/uptime", "12.50 40.00\n")];

@@ -69,12 +69,15 @@ fn drmgrs_hooks_take_part_where_drmgr_runs_them_and_can_be_switched_off() {
     machine.hook("etc/lparkit/hooks.d/check/ours", 0o755, 0, "");
     machine.hook("etc/lparkit/hooks.d/undo/undo", 0o755, 0, "");
     machine.hook("etc/drmgr.d/pmig/theirs", 0o755, 0, "");
-    let cases: [(Point, &[_]); 5] = [
+    machine.hook("etc/drmgr.d/cpu/drmgr-s-own", 0o755, 0, "");
+    let cases: [(Point, &[_]); 7] = [
         (Point::Check, &[ok("ours"), ok("drmgr/theirs")]),
         (Point::Undo, &[ok("drmgr/theirs"), ok("undo")]),
         (Point::BeforeSuspend, &[ok("drmgr/theirs")]),
         (Point::AfterSuspend, &[ok("drmgr/theirs")]),
         (Point::Prepare, &[]),
+        (Point::DlparPre, &[]),
+        (Point::DlparPost, &[]),
     ];
     for (point, expected) in &cases {
         assert_eq!(machine.run(*point, &[]), *expected, "{point:?}");

@@ -12,7 +12,9 @@ use crate::dlpar::act::Progress;
 use crate::dlpar::inventory::{Card, Place};
 use crate::dlpar::outcome::{self, Failure, Outcome};
 use crate::dlpar::plan::{Plan, Refusal};
+use crate::dlpar::request::Request;
 use crate::dlpar::step::Step;
+use crate::hooks::{Fact, Occasion, Point};
 
 /// What was asked, as far as every answer says it again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,22 +23,28 @@ pub(super) struct Ask {
     /// All steps together are one unit.
     whole: bool,
     /// For hooks.
-    pub(super) resource: &'static str,
-    /// For hooks.
-    pub(super) action: &'static str,
+    resource: &'static str,
+    /// For hooks; none where the partition has afterwards what it had before.
+    action: Option<&'static str>,
 }
 
 impl Ask {
     pub(super) fn of(change: &Change) -> Self {
         let (resource, action, units) = match change {
-            Change::Cpu { action, target } => ("cpu", direction(*action), cpu_units(target)),
-            Change::Memory { action, target } => ("memory", direction(*action), memory_units(target)),
+            Change::Cpu { action, target } => ("cpu", Some(direction(*action)), cpu_units(target)),
+            Change::Memory { action, target } => ("memory", Some(direction(*action)), memory_units(target)),
             Change::Slot { action, .. } => ("slot", slot(*action), 1),
             Change::Phb { action, .. } => ("phb", slot(*action), 1),
-            Change::Entitlement { .. } => ("entitlement", "set", 1),
+            Change::Entitlement { .. } => ("entitlement", Some("set"), 1),
         };
         let whole = matches!(change, Change::Slot { .. } | Change::Phb { .. });
         Self { units: units.into(), whole, resource, action }
+    }
+
+    /// What hooks are told of it; none where there is nothing to be told, and no hook runs.
+    pub(super) fn occasion(&self, point: Point, request: &Request) -> Option<Occasion> {
+        let occasion = Occasion::new(point).with(Fact::Resource, self.resource).with(Fact::Action, self.action?);
+        Some(occasion.with(Fact::Request, request))
     }
 
     /// Nothing was done.
@@ -53,13 +61,12 @@ fn direction(direction: Direction) -> &'static str {
     }
 }
 
-fn slot(action: SlotAction) -> &'static str {
+fn slot(action: SlotAction) -> Option<&'static str> {
     match action {
-        SlotAction::Query => "query",
-        SlotAction::Add => "add",
-        SlotAction::Remove => "remove",
-        SlotAction::Replace => "replace",
-        SlotAction::Identify => "identify",
+        SlotAction::Add => Some("add"),
+        SlotAction::Remove => Some("remove"),
+        // To look, or to let a light blink, is no change; to replace is refused, and its two halves are changes of their own.
+        SlotAction::Query | SlotAction::Identify | SlotAction::Replace => None,
     }
 }
 

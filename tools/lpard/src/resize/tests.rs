@@ -18,6 +18,8 @@ use crate::dlpar::plan::Refusal;
 use crate::dlpar::request::{self, CpuChoice, MemoryChoice, Parameter, Target};
 use crate::dlpar::step;
 
+mod hooked;
+
 fn two() -> NonZeroU32 {
     NonZeroU32::new(2).unwrap()
 }
