@@ -269,11 +269,7 @@ impl Request<'_> {
                 Some(refusal) => refusals.push(refusal),
             }
         }
-        Err(self.keeps_all(&refusals))
-    }
-
-    fn keeps_all(&self, refusals: &[String]) -> Error {
-        Error::Refused(format!("the partition keeps all blocks that were added: {}", refusals.join("; ")))
+        Err(keeps_all(&refusals))
     }
 
     /// The kernel refuses blocks that hold what cannot be moved: then another one may do.
@@ -291,7 +287,7 @@ impl Request<'_> {
                 Err(error) => return Err(failed(error)),
             }
         }
-        Err(self.keeps_all(&refusals))
+        Err(keeps_all(&refusals))
     }
 
     fn tell(&self, direction: Direction, number: u32) -> Result<Option<String>, Error> {
@@ -306,6 +302,10 @@ impl Request<'_> {
 /// The logical memory block that a DIMM of one block is: QEMU numbers blocks by their address.
 pub(crate) fn block_of(dimm: &PluggedDimm) -> u32 {
     small((dimm.address >> 20) / u64::from(LMB_MIB))
+}
+
+fn keeps_all(refusals: &[String]) -> Error {
+    Error::Refused(format!("the partition keeps all blocks that were added: {}", refusals.join("; ")))
 }
 
 fn small(number: u64) -> u32 {
