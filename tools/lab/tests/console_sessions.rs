@@ -166,9 +166,9 @@ fn a_false_console_is_given_up(post: &Post, link: u32) {
     for what in IMPOSTURES {
         let own = PrivateKey::from_seed(&[3; 32]).unwrap();
         let caller = Caller::start(Card { own, id: 3, console: console.public(), tells: Tells::AtOnce }, link);
-        let seen = pose(&scene, what, Instant::now() + COMES).unwrap_or_else(|error| panic!("{what:?}: {error}"));
+        let seen = pose(&scene, what, 1, Instant::now() + COMES).unwrap_or_else(|error| panic!("{what:?}: {error}"));
         println!("{what:?}: {seen:?}");
-        assert!(seen.is_turned_away(what), "{what:?}");
+        assert!(seen.is_turned_away(what, 1), "{what:?}");
         assert_eq!(seen.calls > 0, what != Imposture::WrongKey, "{what:?}");
         drop(caller);
     }

@@ -25,6 +25,8 @@ type Seen = Result<String, Error>;
 const BACK_DEADLINE: Duration = Duration::from_secs(120);
 /// A partition that looks for a console finds the false one by then.
 const POSE_DEADLINE: Duration = Duration::from_secs(180);
+/// What it says of the first call it says of the others too, or does not.
+const CALLS: u32 = 2;
 /// Three intervals of heartbeats and some: a session that an attack has broken is gone by then.
 const AFTERMATH: Duration = Duration::from_secs(8);
 /// Where the lab's init has the agent's words written.
@@ -199,11 +201,11 @@ pub(super) fn impostor(lab: &Lab, step: &Impostor) -> Seen {
     frame.console.hold()?;
     let posed = Sockets::open(&frame.management_bridge(), frame.console_address()).and_then(|sockets| {
         let scene = Scene { sockets: &sockets, console: &console, partition: key };
-        impostor::pose(&scene, step.what, Instant::now() + POSE_DEADLINE)
+        impostor::pose(&scene, step.what, CALLS, Instant::now() + POSE_DEADLINE)
     });
     frame.console.release()?;
     let seen = posed.map_err(|error| Error::failed("pose as the console of", &frame.spec.name, error.to_string()))?;
-    if !seen.is_turned_away(step.what) {
+    if !seen.is_turned_away(step.what, CALLS) {
         let cause = format!("the partition did not turn away from the false console: {seen:?}");
         return Err(Error::guest(&step.lpar, "meet a false console", cause));
     }

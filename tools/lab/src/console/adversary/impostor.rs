@@ -44,10 +44,10 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// The partition did not serve the false console: it gave it up, more than once, or did not even call the one with the wrong
-    /// key, however often that answered.
-    pub fn is_turned_away(&self, what: Imposture) -> bool {
-        self.given_up >= GIVEN_UP || (what == Imposture::WrongKey && self.calls == 0 && self.questions >= QUESTIONS)
+    /// The partition did not serve the false console: it gave it up, so many times, or did not even call the one with the wrong key,
+    /// however often that answered.
+    pub fn is_turned_away(&self, what: Imposture, times: u32) -> bool {
+        self.given_up >= times || (what == Imposture::WrongKey && self.calls == 0 && self.questions >= QUESTIONS)
     }
 }
 
@@ -66,17 +66,15 @@ pub struct Scene<'a> {
 const PATIENCE: Duration = Duration::from_secs(40);
 /// A partition that does not believe the answer asks again and does not call.
 const QUESTIONS: u32 = 3;
-/// What it says of the first it says of the others too, or does not.
-const GIVEN_UP: u32 = 2;
 const TURN: Duration = Duration::from_millis(50);
 const SLOWNESS: Duration = Duration::from_millis(200);
 
-/// Poses until `end`, or until a partition has turned away.
-pub fn pose(scene: &Scene<'_>, what: Imposture, end: Instant) -> io::Result<Seen> {
+/// Poses until `end`, or until a partition has turned away so many times.
+pub fn pose(scene: &Scene<'_>, what: Imposture, times: u32, end: Instant) -> io::Result<Seen> {
     let stranger = PrivateKey::from_seed(&key::random()?).map_err(io::Error::other)?;
     let own = if what == Imposture::WrongKey { &stranger } else { scene.console };
     let mut seen = Seen::default();
-    while !seen.is_turned_away(what) && Instant::now() < end {
+    while !seen.is_turned_away(what, times) && Instant::now() < end {
         answer_questions(scene.sockets, own, &mut seen)?;
         match scene.sockets.listener.accept() {
             Ok((stream, _)) => {
