@@ -19,6 +19,15 @@ pub(crate) fn check(sysroot: &Sysroot) -> Result<(), NotAPartition> {
     }
     match root.text("device_type") {
         Ok(Some(kind)) if kind == "chrp" => Ok(()),
+        // Of a machine that somebody recorded there may be less than that.
+        Ok(None) if is_pseries(sysroot) => Ok(()),
         _ => Err(NotAPartition { platform: "Unknown" }),
     }
+}
+
+/// As the kernel says: `platform : pSeries`.
+fn is_pseries(sysroot: &Sysroot) -> bool {
+    let text = sysroot.read_text_if_present("proc/cpuinfo").ok().flatten().unwrap_or_default();
+    let fields = text.lines().filter_map(|line| line.split_once(':'));
+    fields.map(|(name, value)| (name.trim(), value.trim())).any(|field| field == ("platform", "pSeries"))
 }

@@ -77,7 +77,8 @@ fn tell_capabilities(sysroot: &Sysroot, options: &Options, say: &mut Say<'_>, ou
     Exit::Done
 }
 
-/// Everything that may change something: under the lock, with signals held back, told to syslog.
+/// Everything that may change something: under the lock, with signals held back, told to syslog. A dry run changes nothing, and
+/// waits for nobody.
 fn change(
     sysroot: &Sysroot,
     options: &Options,
@@ -85,13 +86,18 @@ fn change(
     say: &mut Say<'_>,
     out: &mut dyn std::io::Write,
 ) -> Exit {
-    let Some(_guard) = take_lock(sysroot, options, arguments, say) else { return Exit::Failed };
+    let guard = if options.dry_run { None } else { take_lock(sysroot, options, arguments, say) };
+    if guard.is_none() && !options.dry_run {
+        return Exit::Failed;
+    }
     hold_signals_back();
     if let Err(exit) = make_ready(sysroot, options, say, out) {
         return exit;
     }
     let invocation = format!("drmgr: {}", arguments.join(" "));
-    note(sysroot, &invocation);
+    if !options.dry_run {
+        note(sysroot, &invocation);
+    }
     say.detail(&invocation);
     cmd::run(&mut Session { sysroot, options, say, out })
 }

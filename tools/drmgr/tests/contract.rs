@@ -1,5 +1,5 @@
-//! `drmgr` on a recorded partition: standard output, exit status and what was written to the kernel, as console software
-//! relies on them.
+//! `drmgr` on a partition made by hand (tests/pseries): standard output, exit status and what was written to the kernel, as console
+//! software relies on them.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a test may panic, and builds its machine as it likes
 
 mod pseries;

@@ -1,4 +1,4 @@
-//! `lsslot` on a recorded partition: every list as console software and administrators know it.
+//! `lsslot` on a partition made by hand (tests/pseries): every list as console software and administrators know it.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a test may panic, and builds its machine as it likes
 
 mod pseries;

@@ -8,18 +8,25 @@ use std::fs;
 use program::{Machine, differs, tests};
 
 /// The name of what is expected, and the line.
-const LINES: [(&str, &str); 11] = [
+const LINES: [(&str, &str); 18] = [
     ("dcaps", "dcaps"),
     ("dcaps-explain", "dcaps --explain"),
     ("dcaps-json", "dcaps --json"),
+    ("dlpar/cpu-remove", "dlpar cpu remove 1 --dry-run"),
+    ("dlpar/mem-add", "dlpar mem add 1 --dry-run --json"),
     ("doctor", "doctor"),
     ("events-recorded", "events"),
+    ("events-recorded-json", "events --json"),
+    ("hooks", "hooks"),
     ("identity", "identity"),
     ("identity-json", "identity --json"),
     ("migrate-check", "migrate-check"),
+    ("migrate-check-json", "migrate-check --json"),
     ("slots", "slots"),
+    ("slots-json", "slots --json"),
     ("status", "status"),
     ("status-json", "status --json"),
+    ("trust", "trust list"),
 ];
 
 fn machines() -> Vec<String> {
