@@ -54,7 +54,8 @@ pub fn run(program: &str, arguments: &[String], streams: &mut Streams<'_>) -> u8
         let _ = streams.err.write_all(usage::text(&options).as_bytes());
         return Exit::Done.status();
     }
-    let mut say = Say::new(options.level, streams.err, Some(Log::open(&sysroot)));
+    let log = (!options.dry_run).then(|| Log::open(&sysroot));
+    let mut say = Say::new(options.level, streams.err, log);
     let exit = if options.capabilities {
         tell_capabilities(&sysroot, &options, &mut say, streams.out)
     } else {
@@ -77,8 +78,8 @@ fn tell_capabilities(sysroot: &Sysroot, options: &Options, say: &mut Say<'_>, ou
     Exit::Done
 }
 
-/// Everything that may change something: under the lock, with signals held back, told to syslog. A dry run changes nothing, and
-/// waits for nobody.
+/// Everything that may change something: under the lock, with signals held back, told to syslog. A dry run changes nothing: it
+/// waits for nobody, may be stopped, and is noted nowhere.
 fn change(
     sysroot: &Sysroot,
     options: &Options,
@@ -86,11 +87,13 @@ fn change(
     say: &mut Say<'_>,
     out: &mut dyn std::io::Write,
 ) -> Exit {
-    let guard = if options.dry_run { None } else { take_lock(sysroot, options, arguments, say) };
-    if guard.is_none() && !options.dry_run {
-        return Exit::Failed;
-    }
-    hold_signals_back();
+    let _guard = if options.dry_run {
+        None
+    } else {
+        let Some(guard) = take_lock(sysroot, options, arguments, say) else { return Exit::Failed };
+        hold_signals_back();
+        Some(guard)
+    };
     if let Err(exit) = make_ready(sysroot, options, say, out) {
         return exit;
     }

@@ -1,8 +1,9 @@
-//! `drmgr` on a partition made by hand (tests/pseries): standard output, exit status and what was written to the kernel, as console
-//! software relies on them.
+//! `drmgr` on a partition made by hand (tests/pseries): standard output, exit status and what was written to the kernel, as
+//! console software relies on them.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a test may panic, and builds its machine as it likes
 
 mod pseries;
+mod tree;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 use lpard::dlpar::lock;
 use pseries::{Machine, Said};
 use sysroot::Sysroot;
+use tree::tree;
 
 const DLPAR: &str = "sys/kernel/dlpar";
 const JOURNAL: &str = "var/lib/lparkit/dlpar.journal";
@@ -207,6 +209,39 @@ fn a_dry_run_changes_nothing() {
     assert_eq!(machine.read(JOURNAL), "");
 }
 
+/// Neither the lock nor a log is written, and a log that has grown stays where it is. Nobody is waited for.
+#[test]
+fn a_dry_run_leaves_every_file_as_it_was_and_needs_no_lock() {
+    let machine = Machine::new();
+    machine.file("var/log/drmgr", "x".repeat(1 << 20)).file("tmp/prrn", "mem 80000004\n");
+    hook_of(&machine, "cpu", "1-cpu", 0);
+    let before = tree(machine.path());
+    let lines = [
+        "-C",
+        "-c cpu -r -q 1",
+        "-c cpu -a -s CPU~3",
+        "-c cpu -r -p smt_threads",
+        "-c cpu -a -p ent_capacity -q 1",
+        "-c mem -a -q 2",
+        "-c mem -r -q 1",
+        "-c slot -Q -s U8286.41A.2166666-V3-C2",
+        "-c slot -r -s U8286.41A.2166666-V3-C2",
+        "-c phb -r -s PHB~1",
+        "-c pci -r -s C1",
+        "-c pmig -m -p pre -s 0x12",
+        "-c acc -t gzip -q 1",
+        "-P /tmp/prrn",
+    ];
+    for line in lines {
+        machine.drmgr(&format!("{line} --dry-run"));
+        assert!(tree(machine.path()) == before, "{line}");
+    }
+    let sysroot = Sysroot::at(machine.path()).unwrap();
+    let _guard = lock::take(&sysroot, Duration::ZERO, "a migration").unwrap();
+    let said = machine.drmgr("-c cpu -r -q 1 -w 0 --dry-run");
+    assert_eq!((said.status, said.err.as_str()), (0, "Validating CPU DLPAR capability...yes.\n"));
+}
+
 #[test]
 fn a_dry_run_of_a_reassignment_keeps_the_list() {
     let machine = Machine::new();
@@ -290,7 +325,7 @@ fn help_is_no_failure_and_needs_no_lock() {
 fn a_reassignment_gives_back_and_takes_anew() {
     let machine = Machine::new();
     machine.file("tmp/prrn", "mem 80000004\n");
-    // The recorded kernel forgets nothing: the block is still assigned when it should be added again.
+    // There is no kernel that would forget it: the block is still assigned when it should be added again.
     assert_eq!(machine.drmgr("-P /tmp/prrn").status, 255);
     assert_eq!(machine.read(DLPAR), "memory remove index 0x80000004");
     assert!(!machine.path().join("tmp/prrn").exists());

@@ -1,10 +1,11 @@
 //! Debian's drmgr and lsslot, and ours, on the same partition made by hand (tests/pseries): standard output, exit status and
-//! what the kernel was asked are the same, of `-C` standard error too, or the line of `DIFFERENCES.md` that says why not is named here.
+//! what the kernel was asked are the same, of `-C` standard error too, or the line of `DIFFERENCES.md` that says why not is
+//! named here.
 //!
 //! With `--instructions DIR` nothing is compared; printed is how many instructions of its own each needs for some lines: DIR has
 //! our programs for ppc64el, and `tests/bench/drmgr` makes them.
 //!
-//! Debian's programs run under qemu-ppc64le-static in a root of their own; the recorded partition's files are its `/proc`
+//! Debian's programs run under qemu-ppc64le-static in a root of their own; that partition's files are its `/proc`
 //! and `/sys`. Nothing remembers there what was done, so that requests of more than one step are for the guest tests.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a test may panic, and builds its machine as it likes
 

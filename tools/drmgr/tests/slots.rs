@@ -1,5 +1,5 @@
-//! Slots, host bridges and cards on a recorded partition: what firmware and kernel are asked, in which order, and what the person
-//! at the machine is told.
+//! Slots, host bridges and cards on a partition made by hand (tests/pseries): what firmware and kernel are asked, in which
+//! order, and what the person at the machine is told.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a test may panic, and builds its machine as it likes
 
 mod pseries;
@@ -162,7 +162,7 @@ const ADAPTER: [(i32, &str, &[u8]); 6] = [
     (0, "", b""),
 ];
 
-/// What is written to ofdt while something is done: a recorded file would keep the last request only, a pipe keeps all.
+/// What is written to ofdt while something is done: a plain file would keep the last request only, a pipe keeps all.
 fn told_ofdt(machine: &Machine, act: impl FnOnce()) -> Vec<String> {
     let path = machine.path().join(OFDT);
     nix::unistd::mkfifo(&path, nix::sys::stat::Mode::from_bits_truncate(0o600)).unwrap();

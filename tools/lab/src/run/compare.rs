@@ -22,6 +22,8 @@ const OURS: &str = "/usr/lib/lparkit";
 const DLPAR: &str = "/sys/kernel/dlpar";
 const CPU_DRC: u32 = 0x1000_0000;
 const LMB_DRC: u32 = 0x8000_0000;
+/// The request of which standard error is a contract too: console software shows it. Of others it is for people.
+const CAPABILITIES: &str = "drmgr -C";
 /// A request may wait for the kernel to move pages.
 const REQUEST_DEADLINE: Duration = Duration::from_secs(120);
 /// A core's thread that was just released stands still a moment later.
@@ -58,6 +60,7 @@ pub(super) fn compare(lab: &Lab, step: &Compare) -> Seen {
 struct Came {
     status: i32,
     stdout: String,
+    stderr: String,
     left: Holding,
 }
 
@@ -78,6 +81,9 @@ fn judge(line: &str, row: Option<&str>, theirs: &Came, ours: &Came) -> Result<()
     };
     note("status", theirs.status.to_string(), ours.status.to_string());
     note("output", theirs.stdout.clone(), ours.stdout.clone());
+    if line == CAPABILITIES {
+        note("standard error", theirs.stderr.clone(), ours.stderr.clone());
+    }
     note("afterwards", theirs.left.to_string(), ours.left.to_string());
     match row {
         None if !differences.is_empty() => Err(format!("'{line}': {}", differences.join("; "))),
@@ -104,9 +110,10 @@ impl Scene<'_> {
         let argv: Vec<&str> = words.iter().map(String::as_str).collect();
         let program = format!("{programs}/{}", argv.first().unwrap_or(&""));
         let argv: Vec<&str> = std::iter::once(program.as_str()).chain(argv.into_iter().skip(1)).collect();
-        let Exited { status, stdout, .. } =
+        let Exited { status, stdout, stderr, .. } =
             self.lab.guests.exec(&self.frame.console, self.name(), &argv, REQUEST_DEADLINE)?;
-        Ok(Came { status, stdout: String::from_utf8_lossy(&stdout).into_owned(), left: self.look()? })
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Ok(Came { status, stdout: text(stdout), stderr: text(stderr), left: self.look()? })
     }
 
     fn look(&self) -> Result<Holding, Error> {
@@ -181,7 +188,7 @@ mod tests {
 
     #[test]
     fn a_difference_is_one_that_is_known_and_a_known_one_is_there() {
-        let came = |status, stdout: &str, left| Came { status, stdout: stdout.into(), left };
+        let came = |status, stdout: &str, left| Came { status, stdout: stdout.into(), stderr: String::new(), left };
         let one = came(0, "CPU 1\n", has(&[0, 1], &[0, 4]));
         let moved = came(0, "CPU 1\n", has(&[0, 1], &[0, 5]));
         assert_eq!(judge("x", None, &one, &moved), Ok(()));
@@ -195,5 +202,18 @@ mod tests {
             assert_eq!(judge("x", Some("C1"), &one, &other), Ok(()));
             assert!(judge("x", None, &one, &other).unwrap_err().contains("Debian's"));
         }
+    }
+
+    #[test]
+    fn standard_error_is_compared_of_capabilities_alone() {
+        let came = |stderr: &str| {
+            let stderr = stderr.to_owned();
+            Came { status: 0, stdout: "cpu_dlpar=yes\n".into(), stderr, left: has(&[0], &[0]) }
+        };
+        let (theirs, ours) = (came("Validating CPU DLPAR capability...yes.\n"), came("yes\n"));
+        assert_eq!(judge("drmgr -C", None, &theirs, &theirs.clone()), Ok(()));
+        assert!(judge("drmgr -C", None, &theirs, &ours).unwrap_err().contains("standard error: Debian's"));
+        assert_eq!(judge("drmgr -C", Some("B6"), &theirs, &ours), Ok(()));
+        assert_eq!(judge("drmgr -c cpu -r", None, &theirs, &ours), Ok(()));
     }
 }

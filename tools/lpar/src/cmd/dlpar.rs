@@ -102,7 +102,8 @@ fn progress(desk: &Desk, step: &Progress) {
 /// A plan has more candidates than are needed, where one of them may fail.
 fn planned(asked: u64, candidates: usize) -> String {
     if u64::try_from(candidates).is_ok_and(|candidates| candidates > asked) {
-        return format!("would be tried in this order, until {asked} are done:");
+        let are = if asked == 1 { "is" } else { "are" };
+        return format!("would be tried in this order, until {asked} {are} done:");
     }
     "would be done:".to_owned()
 }

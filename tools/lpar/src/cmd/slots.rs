@@ -35,7 +35,9 @@ struct SlotsReport {
 struct CoreEntry {
     index: DrcIndex,
     name: String,
-    /// The N of cpuN; empty for a core that the partition does not have.
+    /// Whether the partition has it.
+    present: bool,
+    /// The N of cpuN, as far as the kernel tells which are its.
     threads: Vec<u32>,
     /// Those of them that run.
     online_threads: usize,
@@ -106,10 +108,12 @@ fn host_bridges(sysroot: &Sysroot) -> platform::Result<Vec<BridgeEntry>> {
 
 impl From<Core> for CoreEntry {
     fn from(core: Core) -> Self {
+        let present = core.present.is_some();
         let threads = core.present.map(|present| present.threads).unwrap_or_default();
         Self {
             index: core.index,
             name: core.name,
+            present,
             online_threads: threads.iter().filter(|thread| thread.online).count(),
             threads: threads.into_iter().map(|thread| thread.id).collect(),
         }
@@ -145,7 +149,7 @@ impl SlotEntry {
 
 impl Report for SlotsReport {
     fn write(&self, sheet: &mut Sheet) {
-        self.list("Processors", &self.processors, CoreEntry::row, |core| !core.threads.is_empty(), sheet);
+        self.list("Processors", &self.processors, CoreEntry::row, |core| core.present, sheet);
         sheet.heading("Memory");
         match &self.memory {
             Some(memory) => memory.write(sheet),
@@ -198,7 +202,8 @@ impl CoreEntry {
     fn row(&self) -> Row {
         let threads: Vec<String> = self.threads.iter().map(|id| format!("cpu{id}")).collect();
         let state = match (self.threads.len(), self.online_threads) {
-            (0, _) => Cell::styled("empty", Style::Unknown),
+            _ if !self.present => Cell::styled("empty", Style::Unknown),
+            (0, _) => Cell::styled("threads not known", Style::Unknown),
             (all, online) if all == online => Cell::styled("all run", Style::Good),
             (all, online) => Cell::styled(format_args!("{online} of {all} run"), Style::Doubtful),
         };

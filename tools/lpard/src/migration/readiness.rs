@@ -51,7 +51,8 @@ impl Facts {
             say(true, "firmware", text.into());
         }
         if self.gaps > 0 {
-            say(false, "agent", format!("{} parts of the machine could not be read; see `lpar doctor`", self.gaps));
+            let parts = if self.gaps == 1 { "part" } else { "parts" };
+            say(false, "agent", format!("{} {parts} of the machine could not be read; see `lpar doctor`", self.gaps));
         }
         findings
     }
