@@ -110,7 +110,12 @@ impl Agenda {
     /// A call or a question came to nothing, or a session has ended; `random` is drawn anew.
     pub(super) fn failed(&mut self, now: Duration, random: u32) {
         if let Some(since) = self.since.take() {
-            self.short = if now < since + LASTING { self.short.saturating_add(1) } else { 0 };
+            if now < since + LASTING {
+                self.short = self.short.saturating_add(1);
+            } else {
+                self.short = 0;
+                self.backoff.reset();
+            }
         }
         if !self.round.is_empty() {
             self.at = Some(now);
@@ -268,6 +273,22 @@ mod tests {
             assert_eq!(pauses[..8], [half_a_second; 8], "a few times nobody waits");
             assert_eq!(pauses[39], if seldom { Duration::from_secs(60) } else { half_a_second });
         }
+    }
+
+    #[test]
+    fn after_a_session_that_lasted_nobody_waits_long() {
+        let mut agenda = Agenda::default();
+        agenda.replace(Duration::ZERO, vec![address(1)], false);
+        let mut pause_after = |lasts| {
+            let at = agenda.deadline().unwrap();
+            assert!(agenda.due(at).is_some());
+            agenda.succeeded(at, &address(1));
+            agenda.failed(at + lasts, u32::MAX);
+            agenda.deadline().unwrap().checked_sub(at + lasts).unwrap()
+        };
+        let pauses: Vec<Duration> = (0..20).map(|_| pause_after(Duration::ZERO)).collect();
+        assert_eq!(pauses[19], Duration::from_secs(60));
+        assert_eq!(pause_after(LASTING), Duration::from_millis(500));
     }
 
     #[test]

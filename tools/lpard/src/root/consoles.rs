@@ -77,12 +77,6 @@ fn is_called(candidate: &Candidate<'_>, name: Option<&str>) -> bool {
     candidate.adapter.interface.as_ref().map(|interface| interface.name.as_str()) == name
 }
 
-/// Whether others than consoles are on the link of an interface: whoever answers first there may be anybody.
-pub(super) fn carries_traffic(name: &str, adapters: &[Adapter]) -> bool {
-    let candidates = adapter::management_candidates(adapters);
-    candidates.iter().any(|candidate| is_called(candidate, Some(name)) && candidate.carries_traffic())
-}
-
 /// Whether an interface has no link: nobody can be called through it. Of one that is none of the hypervisor's adapters nobody knows.
 pub(super) fn is_without_link(name: &str, adapters: &[Adapter]) -> bool {
     let mut interfaces = adapters.iter().filter_map(|adapter| adapter.interface.as_ref());
@@ -97,7 +91,7 @@ pub(super) fn not_through(interface: &str, mut consoles: Consoles) -> Consoles {
     consoles
 }
 
-/// The same where others than consoles could answer a question, and the first that answers would be believed for ever.
+/// The same where nobody has said that consoles are on that link: the first that answers would be believed for ever.
 pub(super) fn not_asking_strangers(mut consoles: Consoles) -> Consoles {
     if consoles.first_use {
         consoles.discover_on = None;
@@ -296,11 +290,5 @@ mod tests {
             not_asking_strangers(consoles(&settings, trusted, Some("lan".into()), &[])).discover_on.is_some()
         };
         assert_eq!((asks(&[]), asks(&[console(1, &[])])), (false, true));
-        let adapters = adapters(vec![busy("lan"), with_global(good("both")), good("mgmt"), down("spare")]);
-        let busy: Vec<&str> = ["lan", "both", "mgmt", "spare", "bond0"]
-            .into_iter()
-            .filter(|name| carries_traffic(name, &adapters))
-            .collect();
-        assert_eq!(busy, ["lan", "both"]);
     }
 }
