@@ -11,7 +11,7 @@ use wire::message::migration::{HookOutcome, MigrationRecord, NewIdentity};
 
 use super::{Root, answers, consoles};
 use crate::accounts;
-use crate::agent::{Origin, Output};
+use crate::agent::{Job, Origin, Output};
 use crate::identity::{self, current_machine};
 use crate::inventory::{self, Known};
 use crate::log::{Chain, Entry, Level, Log};
@@ -26,8 +26,8 @@ impl Root {
         for output in outputs {
             match output {
                 Output::Work(job) => {
-                    // It may write to the same journal. One that could not be closed until now is told of once more.
-                    self.is_settled = false;
+                    // It writes to the same journal. One that could not be closed until now is told of once more.
+                    self.is_settled &= !matches!(job, Job::Stage { .. } | Job::Mend(..));
                     self.worker.begin(job, self.config.hooks.clone());
                 }
                 Output::Stop => self.worker.stop(),
