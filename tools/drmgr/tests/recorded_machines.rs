@@ -2,12 +2,14 @@
 //! `BLESS=yes cargo test -p drmgr` rewrites what is expected; read the diff before committing it.
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a test may panic, and looks at files as it likes
 
+#[path = "../../../tests/expected.rs"]
+mod expected;
 mod tree;
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
+use expected::{differs, machines, tests};
 use tree::tree;
 
 /// The program, the name of what is expected, and the line.
@@ -30,17 +32,6 @@ const LINES: [(&str, &str, &str); 16] = [
     ("lsslot", "port", "-c port"),
 ];
 
-fn tests() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests")
-}
-
-fn machines() -> Vec<PathBuf> {
-    let entries = fs::read_dir(tests().join("machines")).unwrap().map(|entry| entry.unwrap().path());
-    let mut machines: Vec<_> = entries.filter(|path| path.is_dir()).collect();
-    machines.sort();
-    machines
-}
-
 /// All that it said, with its exit status.
 fn said(program: &str, machine: &Path, line: &str) -> String {
     let binary = if program == "drmgr" { env!("CARGO_BIN_EXE_drmgr") } else { env!("CARGO_BIN_EXE_lsslot") };
@@ -52,34 +43,19 @@ fn said(program: &str, machine: &Path, line: &str) -> String {
     format!("{}{errors}exit status: {status}\n", String::from_utf8(output.stdout).unwrap())
 }
 
-/// Compares with a file of `tests/expected`; gives whether they differ.
-fn differs(path: &str, said: &str) -> bool {
-    let file = tests().join("expected").join(path);
-    if std::env::var_os("BLESS").is_some() {
-        fs::create_dir_all(file.parent().unwrap()).unwrap();
-        fs::write(&file, said).unwrap();
-    }
-    let expected = fs::read_to_string(&file).unwrap_or_default();
-    if expected != said {
-        println!("--- {path}: expected\n{expected}--- {path}: said\n{said}");
-    }
-    expected != said
-}
-
 #[test]
 fn every_question_and_plan_is_as_expected_and_leaves_nothing_behind() {
-    let machines = machines();
-    assert!(machines.len() >= 4, "{machines:?}");
     let mut different = Vec::new();
-    for machine in &machines {
+    for name in machines() {
+        let machine = &tests().join("machines").join(&name);
         let before = tree(machine);
         for (program, what, line) in LINES {
-            let path = format!("{program}/{what}/{}.txt", machine.file_name().unwrap().to_str().unwrap());
+            let path = format!("{program}/{what}/{name}.txt");
             if differs(&path, &said(program, machine, line)) {
                 different.push(path);
             }
         }
-        assert!(tree(machine) == before, "{}", machine.display());
+        assert!(tree(machine) == before, "{name}");
     }
     assert!(different.is_empty(), "{different:?}");
 }

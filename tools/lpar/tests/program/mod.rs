@@ -1,18 +1,18 @@
 //! Runs `lpar` on a copy of a recorded machine, and compares what it says with what is expected.
 //! `BLESS=yes cargo test -p lpar` rewrites what is expected; read the diff before committing it.
-#![allow(dead_code)] // each test file uses its part
+#![allow(dead_code, unused_imports)] // each test file uses its part
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-/// Where the recorded machines and what is expected are.
-pub(crate) fn tests() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests")
-}
+pub(crate) use expected::{machines, tests};
+
+#[path = "../../../../tests/expected.rs"]
+mod expected;
 
 /// A machine that a test may change.
 pub(crate) struct Machine(TempDir);
@@ -114,14 +114,5 @@ pub(crate) fn lpar_reading(input: &str, arguments: &[&str]) -> Said {
 
 /// Compares with the file `tests/expected/lpar/PATH`; gives whether they differ.
 pub(crate) fn differs(path: &str, said: &str) -> bool {
-    let file = tests().join("expected/lpar").join(path);
-    if std::env::var_os("BLESS").is_some() {
-        fs::create_dir_all(file.parent().unwrap()).unwrap();
-        fs::write(&file, said).unwrap();
-    }
-    let expected = fs::read_to_string(&file).unwrap_or_default();
-    if expected != said {
-        println!("--- {path}: expected\n{expected}--- {path}: said\n{said}");
-    }
-    expected != said
+    expected::differs(&format!("lpar/{path}"), said)
 }
