@@ -42,6 +42,14 @@ pub struct Body {
     pub sockets: PathBuf,
 }
 
+impl Body {
+    /// The same partition as another one: what that has released this one has released.
+    pub fn goes_on_from(&mut self, other: &Self) {
+        self.released_cores.clone_from(&other.released_cores);
+        self.released_blocks.clone_from(&other.released_blocks);
+    }
+}
+
 /// What `status` shows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct View {

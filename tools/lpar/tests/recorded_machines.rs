@@ -3,7 +3,6 @@
 
 mod program;
 
-
 use program::{Machine, differs, machines};
 
 /// The name of what is expected, and the line.

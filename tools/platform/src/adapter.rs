@@ -197,6 +197,13 @@ fn has_ipv4_route(routes: &str, interface: &str) -> bool {
     routes.lines().skip(1).any(|line| line.split_ascii_whitespace().next() == Some(interface))
 }
 
+impl Adapter {
+    /// What the kernel calls its interface, where it has one.
+    pub fn interface_name(&self) -> Option<&str> {
+        self.interface.as_ref().map(|interface| interface.name.as_str())
+    }
+}
+
 /// Why an adapter is rather not the one to the management console.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -211,6 +218,13 @@ pub enum Objection {
     HasGlobalIpv6,
     /// It has no link-local address yet.
     NoLinkLocal,
+}
+
+impl Objection {
+    /// Whether it is that others than consoles are on its link.
+    pub fn is_traffic(self) -> bool {
+        matches!(self, Self::HasIpv4Route | Self::HasGlobalIpv6)
+    }
 }
 
 impl fmt::Display for Objection {
@@ -234,7 +248,8 @@ pub struct Candidate<'a> {
     pub against: Vec<Objection>,
 }
 
-/// All adapters, the most likely one first; those without an interface, which nothing can be sent through, last. Whether the first really is the one only its neighbour can tell.
+/// All adapters, the most likely one first; those without an interface, which nothing can be sent through, last. Whether the first
+/// really is the one only its neighbour can tell.
 pub fn management_candidates(adapters: &[Adapter]) -> Vec<Candidate<'_>> {
     let mut found: Vec<_> =
         adapters.iter().map(|adapter| Candidate { adapter, against: objections(adapter) }).collect();
@@ -245,13 +260,13 @@ pub fn management_candidates(adapters: &[Adapter]) -> Vec<Candidate<'_>> {
 impl Candidate<'_> {
     /// Whether it carries other traffic than a management network has: others than consoles are on its link.
     pub fn carries_traffic(&self) -> bool {
-        self.against.iter().any(|objection| matches!(objection, Objection::HasIpv4Route | Objection::HasGlobalIpv6))
+        self.against.iter().any(|objection| objection.is_traffic())
     }
 }
 
 /// The interface of the management network: the one that the administrator named, else the most likely one.
 pub fn management_interface<'a>(named: Option<&'a str>, adapters: &'a [Adapter]) -> Option<&'a str> {
-    let likely = || Some(management_candidates(adapters).first()?.adapter.interface.as_ref()?.name.as_str());
+    let likely = || management_candidates(adapters).first()?.adapter.interface_name();
     named.or_else(likely)
 }
 

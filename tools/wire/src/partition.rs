@@ -317,14 +317,22 @@ impl Partition {
         }
     }
 
+    /// That of the session, where one is open.
+    fn pulse(&mut self) -> Option<&mut Pulse> {
+        match &mut self.session {
+            Some(Session { stage: Stage::Open { pulse, .. }, .. }) => Some(pulse),
+            _ => None,
+        }
+    }
+
     fn hear(&mut self, now: Duration) {
-        if let Some(Session { stage: Stage::Open { pulse, .. }, .. }) = &mut self.session {
+        if let Some(pulse) = self.pulse() {
             pulse.heard(now);
         }
     }
 
     fn hear_beat(&mut self, now: Duration) {
-        if let Some(Session { stage: Stage::Open { pulse, .. }, .. }) = &mut self.session {
+        if let Some(pulse) = self.pulse() {
             pulse.heard_beat(now);
         }
     }

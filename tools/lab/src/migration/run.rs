@@ -443,8 +443,7 @@ impl Course<'_> {
 
     fn complete(&mut self, body: &mut Body) -> Result<(), Error> {
         let Some(mut destination) = self.destination.take() else { return Ok(()) };
-        destination.released_cores.clone_from(&body.released_cores);
-        destination.released_blocks.clone_from(&body.released_blocks);
+        destination.goes_on_from(body);
         let spec = &self.partition.spec;
         let sockets = destination.sockets.clone();
         let mut source = std::mem::replace(body, destination);

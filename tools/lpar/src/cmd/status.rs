@@ -133,14 +133,13 @@ impl StatusReport {
     /// The adapter that leads to the console, as far as can be told.
     fn management(&self) -> Cell {
         if let Some(name) = &self.configured_adapter {
-            let interface = |adapter: &&Adapter| adapter.interface.as_ref().is_some_and(|it| it.name == *name);
+            let interface = |adapter: &&Adapter| adapter.interface_name() == Some(name);
             let named = self.observation.adapters.iter().find(interface).map_or_else(|| name.clone(), title);
             return Cell::new(format_args!("{named}, as console.adapter says"));
         }
         let candidates = adapter::management_candidates(&self.observation.adapters);
-        let is_taken = |candidate: &&Candidate<'_>| {
-            candidate.adapter.interface.as_ref().is_some_and(|it| Some(it.name.as_str()) == self.agent.interface())
-        };
+        let taken = self.agent.interface();
+        let is_taken = |candidate: &&Candidate<'_>| taken.is_some() && candidate.adapter.interface_name() == taken;
         let Some(best) = candidates.iter().find(is_taken).or(candidates.first()) else {
             return Cell::styled("no virtual Ethernet adapter", Style::Doubtful);
         };
@@ -155,7 +154,7 @@ impl StatusReport {
 
 /// `env4 (slot 4), fe80::1`.
 fn title(adapter: &Adapter) -> String {
-    let name = adapter.interface.as_ref().map_or("without interface", |interface| interface.name.as_str());
+    let name = adapter.interface_name().unwrap_or("without interface");
     let address = adapter.interface.iter().flat_map(|interface| &interface.ipv6).find(|ipv6| ipv6.link_local);
     let address = address.map(|ipv6| format!(", {}", ipv6.address)).unwrap_or_default();
     format!("{name} (slot {}){address}", adapter.slot)

@@ -3,9 +3,7 @@
 //! The hypervisor does not say which adapter leads to the console; it is the one that the administrator named, else what the agent
 //! takes for it, else the one with link-local addresses only. All checks but the first are about that one.
 
-use platform::adapter::{
-    Adapter, AddressState, Candidate, Interface, Objection, management_candidates, management_interface,
-};
+use platform::adapter::{Adapter, AddressState, Candidate, Interface, management_candidates, management_interface};
 
 use super::{Finding, Subject, Told};
 
@@ -50,7 +48,8 @@ impl Seen {
     pub(crate) fn management_interface(&self) -> Option<&str> {
         let named = self.configured.as_ref().map(|configured| configured.name.as_str());
         let adapters = self.adapters.as_deref().unwrap_or_default();
-        let taken = self.taken.as_deref().filter(|name| adapters.iter().any(|adapter| is_called(adapter, name)));
+        let taken =
+            self.taken.as_deref().filter(|name| adapters.iter().any(|adapter| adapter.interface_name() == Some(name)));
         management_interface(named.or(taken), adapters)
     }
 }
@@ -69,15 +68,12 @@ pub(super) fn judge(seen: &Seen) -> Vec<Finding> {
         Err(why) => return vec![FOUND.cannot_tell(why.clone(), None)],
     };
     let candidates = management_candidates(adapters);
+    let name = seen.management_interface();
+    let taken = candidates.iter().find(|candidate| name.is_some() && candidate.adapter.interface_name() == name);
     let best = match &seen.configured {
-        None => {
-            let taken = seen.taken.as_ref().and_then(|name| candidates.iter().find(|it| is_called(it.adapter, name)));
-            taken.or(candidates.first())
-        }
-        Some(configured) => match candidates.iter().find(|candidate| is_called(candidate.adapter, &configured.name)) {
-            Some(named) => Some(named),
-            None => return vec![no_adapter_of_ours(configured)],
-        },
+        None => taken.or(candidates.first()),
+        Some(configured) if taken.is_none() => return vec![no_adapter_of_ours(configured)],
+        Some(_) => taken,
     };
     let Some(best) = best else {
         let mend = "add a virtual Ethernet adapter on the management switch (MGMTSWITCH) at the console";
@@ -98,10 +94,6 @@ pub(super) fn judge(seen: &Seen) -> Vec<Finding> {
     findings
 }
 
-fn is_called(adapter: &Adapter, name: &str) -> bool {
-    adapter.interface.as_ref().is_some_and(|interface| interface.name == name)
-}
-
 /// The administrator may name what he likes: the agent goes through it, and only virtual Ethernet adapters are known here.
 fn no_adapter_of_ours(Configured { name, is_there }: &Configured) -> Finding {
     let mend = "correct console.adapter in /etc/lparkit/lpard.toml, or remove it";
@@ -114,14 +106,13 @@ fn no_adapter_of_ours(Configured { name, is_there }: &Configured) -> Finding {
 
 /// `env4 (slot 4)`.
 fn title(adapter: &Adapter) -> String {
-    let name = adapter.interface.as_ref().map_or("without interface", |interface| interface.name.as_str());
+    let name = adapter.interface_name().unwrap_or("without interface");
     format!("{name} (slot {})", adapter.slot)
 }
 
 fn found(best: &Candidate<'_>) -> Finding {
-    let carries_traffic =
-        |objection: &&Objection| matches!(objection, Objection::HasIpv4Route | Objection::HasGlobalIpv6);
-    let against: Vec<String> = best.against.iter().filter(carries_traffic).map(ToString::to_string).collect();
+    let traffic = best.against.iter().filter(|objection| objection.is_traffic());
+    let against: Vec<String> = traffic.map(ToString::to_string).collect();
     let title = title(best.adapter);
     if against.is_empty() {
         return FOUND.ok(title);

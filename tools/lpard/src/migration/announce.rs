@@ -35,7 +35,7 @@ pub(crate) struct Advertisement {
 /// What is to be sent: one for each link-local address of the adapter that is named (`console.adapter`), else of the one that most
 /// probably leads to the console.
 pub(crate) fn advertisements(adapters: &[Adapter], named: Option<&str>) -> Vec<Advertisement> {
-    let has_name = |adapter: &&Adapter| adapter.interface.as_ref().is_some_and(|it| named == Some(it.name.as_str()));
+    let has_name = |adapter: &&Adapter| named.is_some() && adapter.interface_name() == named;
     let likely = || management_candidates(adapters).first().map(|candidate| candidate.adapter);
     let Some(adapter) = adapters.iter().find(has_name).or_else(likely) else { return Vec::new() };
     let (Some(interface), Some(mac)) = (&adapter.interface, adapter.mac) else { return Vec::new() };

@@ -63,18 +63,14 @@ impl Management {
 /// all the same. Then only one with nothing against it takes its place.
 fn likeliest<'a>(before: Option<&'a str>, adapters: &'a [Adapter]) -> Option<&'a str> {
     let candidates = adapter::management_candidates(adapters);
-    let is_before = |candidate: &&Candidate<'_>| is_called(candidate, before);
+    let is_before = |candidate: &&Candidate<'_>| before.is_some() && candidate.adapter.interface_name() == before;
     let is_good = |candidate: &Candidate<'_>| candidate.against.is_empty();
     let stays = candidates.iter().find(is_before).is_some_and(|it| {
-        let is_best = candidates.iter().all(|other| is_called(other, None) || other.against.len() >= it.against.len());
+        let mut usable = candidates.iter().filter(|other| other.adapter.interface.is_some());
+        let is_best = usable.all(|other| other.against.len() >= it.against.len());
         is_best || !(it.carries_traffic() || candidates.iter().any(is_good))
     });
     before.filter(|_| stays).or_else(|| adapter::management_interface(None, adapters))
-}
-
-/// `None`: it has no interface.
-fn is_called(candidate: &Candidate<'_>, name: Option<&str>) -> bool {
-    candidate.adapter.interface.as_ref().map(|interface| interface.name.as_str()) == name
 }
 
 /// Whether an interface has no link: nobody can be called through it. Of one that is none of the hypervisor's adapters nobody knows.
@@ -91,15 +87,9 @@ pub(super) fn not_through(interface: &str, mut consoles: Consoles) -> Consoles {
     consoles
 }
 
-/// The same where nobody has said that consoles are on that link: the first that answers would be believed for ever.
-pub(super) fn not_asking_strangers(mut consoles: Consoles) -> Consoles {
-    if consoles.first_use {
-        consoles.discover_on = None;
-    }
-    consoles
-}
-
-/// Whom to call.
+/// Whom to call. Where the first that answers would be believed for ever, nobody is asked but through an adapter that the
+/// administrator has named: which one leads to consoles is a guess, and when its link has just come up nothing shows yet who else is
+/// on it.
 pub(super) fn consoles(
     settings: &ConsoleSettings,
     trusted: &[Trusted],
@@ -111,11 +101,12 @@ pub(super) fn consoles(
     let known = trusted.iter().flat_map(|console| console.addresses.iter().map(|ip| (*ip, console.port)));
     let addresses = addresses_to_call(&settings.addresses, announced, known, interface.as_deref());
     let somebody_to_believe = first_use || !trusted.is_empty();
+    let asks = settings.discover && if first_use { settings.adapter.is_some() } else { !trusted.is_empty() };
     Consoles {
         trusted: keys(trusted).into_iter().collect(),
         first_use,
         addresses: if somebody_to_believe { addresses } else { Vec::new() },
-        discover_on: interface.filter(|_| settings.discover && somebody_to_believe),
+        discover_on: interface.filter(|_| asks),
     }
 }
 
@@ -285,10 +276,12 @@ mod tests {
 
     #[test]
     fn the_first_is_not_looked_for_where_it_may_be_a_stranger() {
-        let settings = ConsoleSettings { trust_on_first_use: true, ..ConsoleSettings::default() };
-        let asks = |trusted: &[Trusted]| {
-            not_asking_strangers(consoles(&settings, trusted, Some("lan".into()), &[])).discover_on.is_some()
+        let mut settings = ConsoleSettings { trust_on_first_use: true, ..ConsoleSettings::default() };
+        let asks = |settings: &ConsoleSettings, trusted: &[Trusted]| {
+            consoles(settings, trusted, Some("lan".into()), &[]).discover_on.is_some()
         };
-        assert_eq!((asks(&[]), asks(&[console(1, &[])])), (false, true));
+        assert_eq!((asks(&settings, &[]), asks(&settings, &[console(1, &[])])), (false, true));
+        settings.adapter = Some("lan".into());
+        assert!(asks(&settings, &[]), "the administrator says that consoles are there");
     }
 }

@@ -186,22 +186,16 @@ impl Root {
         let interface = self.management.interface().map(str::to_owned);
         let all = consoles::consoles(&self.config.console, &self.trusted, interface.clone(), &self.announced(log));
         let all = consoles::with_first(all, consoles::last(&self.sysroot).as_ref());
-        let all = if named.is_some() { all } else { self.not_asking_strangers(all, log) };
-        match interface.filter(|name| consoles::is_without_link(name, &adapters)) {
-            Some(interface) => consoles::not_through(&interface, all),
-            None => all,
-        }
-    }
-
-    /// Which adapter leads to consoles is a guess, and when its link has just come up nothing shows yet what else is on it.
-    fn not_asking_strangers(&self, all: Consoles, log: &Log) -> Consoles {
-        if all.first_use && self.config.console.discover {
+        if all.first_use && self.config.console.discover && named.is_none() {
             log.warning(
                 "nobody is asked whom to trust first: that might be a stranger; name the management adapter \
                  (console.adapter), or a console's address",
             );
         }
-        consoles::not_asking_strangers(all)
+        match interface.filter(|name| consoles::is_without_link(name, &adapters)) {
+            Some(interface) => consoles::not_through(&interface, all),
+            None => all,
+        }
     }
 
     /// The consoles that the hypervisor names; a firmware that says none, or nothing that can be read, is no obstacle.

@@ -51,8 +51,7 @@ impl Course<'_> {
         body.qemu.kill().map_err(|error| Error::failed("end the last QEMU of", &spec.name, error))?;
         let machine = self.lab.machine(spec, self.from, hardware, Some("in"))?;
         let mut revived = self.lab.launch(spec, self.from, &machine)?;
-        revived.released_cores.clone_from(&body.released_cores);
-        revived.released_blocks.clone_from(&body.released_blocks);
+        revived.goes_on_from(body);
         self.from.console.attach(&spec.name, &revived.sockets.join("channel"))?;
         // The console has forgotten its agent with the channel.
         enrolment::introduce(self.lab, self.partition, self.from)?;
