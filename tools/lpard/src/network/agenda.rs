@@ -112,6 +112,10 @@ impl Agenda {
         if let Some(since) = self.since.take() {
             if now < since + LASTING {
                 self.short = self.short.saturating_add(1);
+                if self.short >= BAD_LUCK && !self.addresses.is_empty() {
+                    // It would be called first for ever, and the others never.
+                    self.addresses.rotate_left(1);
+                }
             } else {
                 self.short = 0;
                 self.backoff.reset();
@@ -273,6 +277,23 @@ mod tests {
             assert_eq!(pauses[..8], [half_a_second; 8], "a few times nobody waits");
             assert_eq!(pauses[39], if seldom { Duration::from_secs(60) } else { half_a_second });
         }
+    }
+
+    #[test]
+    fn one_that_ends_each_session_at_once_does_not_keep_the_others_from_being_called() {
+        let mut agenda = Agenda::default();
+        agenda.replace(Duration::ZERO, vec![address(1), address(2)], false);
+        let called = (0..20).map(|_| {
+            let at = agenda.deadline().unwrap();
+            let Some(Do::Call(there)) = agenda.due(at) else { return false };
+            let is_other = there == address(2);
+            if !is_other {
+                agenda.succeeded(at, &there);
+            }
+            agenda.failed(at, 0);
+            is_other
+        });
+        assert!(called.filter(|is_other| *is_other).count() > 1);
     }
 
     #[test]

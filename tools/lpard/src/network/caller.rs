@@ -27,6 +27,9 @@ use crate::random;
 
 const AGENT: &str = concat!("lpard ", env!("CARGO_PKG_VERSION"));
 
+/// Of whom is complained when what came is no answer of a console that is believed.
+const ANSWERS: &str = "an answer was passed over";
+
 /// Why there can be no session at all.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SetupError {
@@ -168,7 +171,7 @@ impl Caller {
         let Answers { found, rejected } = asked.answers(&trust);
         let is_over = now >= asked.until();
         for error in &rejected {
-            self.complain("an answer was passed over", &Chain(error).to_string());
+            self.complain(ANSWERS, &Chain(error).to_string());
         }
         if let Some(address) = found {
             self.asked = None;
@@ -241,6 +244,10 @@ impl Caller {
             self.hang_up(now);
         }
         let is_believed = self.link.is_none() || self.proved.is_none_or(|key| consoles.trusted.contains(&key));
+        if self.consoles.discover_on != consoles.discover_on {
+            // Nobody may be believed for what comes on another link, or on none.
+            self.asked = None;
+        }
         self.agenda.replace(now, consoles.addresses.clone(), consoles.discover_on.is_some());
         self.complaints.forget_all();
         self.consoles = consoles;
@@ -401,6 +408,7 @@ impl Caller {
         let address = link.address().clone();
         self.agenda.succeeded(now, &address);
         self.complaints.forget(&format!("console {address}"));
+        self.complaints.forget(ANSWERS);
         if self.consoles.first_use && self.consoles.trusted.is_empty() {
             let (name, addresses, port) = (welcome.console.clone(), vec![address.ip], address.port);
             self.to_root.push(FromNetwork::FirstUse(ConsoleContact { name, key, addresses, port }));
